@@ -1,0 +1,100 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every module of sanctl is compiled as Swift 6 with all warnings being errors in CI (`SANCTL_WERROR=1`).
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+] + (Context.environment["SANCTL_WERROR"] == nil ? [] : [.treatAllWarnings(as: .error)])
+
+/// For modules that touch C: every raw pointer use says `unsafe`.
+let nativeSettings: [SwiftSetting] = settings + [.strictMemorySafety()]
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "sanctl",
+    products: [
+        .executable(name: "sanctl", targets: ["sanctl"]),
+        .library(name: "SANEngine", targets: ["SANModel", "SANXML", "SANHost", "SANEngine", "SANBackends"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2", traits: []),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        .executableTarget(name: "sanctl", dependencies: ["SANCommands"], swiftSettings: settings),
+        .target(
+            name: "SANCommands",
+            dependencies: ["SANBackends", "SANEngine", "SANXML", "SANHost", "SANModel", arguments, system, logging],
+            swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANBackends",
+            dependencies: ["SANBackendDirectory", "SANBackendISCSIDirect", "SANEngine"],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "SANBackendDirectory",
+            dependencies: ["SANEngine", "SANHost", "SANModel", system],
+            swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANBackendISCSIDirect",
+            dependencies: ["SANEngine", "SANHost", "SANModel", "CLibISCSI", system],
+            swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANEngine",
+            dependencies: ["SANModel", "SANXML", "SANHost", system, logging],
+            swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANHost", dependencies: ["SANModel", "CLinux", system, subprocess], swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANXML",
+            dependencies: ["SANModel", "CLibXML2"],
+            resources: [.embedInCode("Schemas")],
+            swiftSettings: nativeSettings
+        ),
+        .target(name: "SANModel", swiftSettings: settings),
+        .target(name: "CLinux"),
+        .target(
+            name: "SANTestSupport", dependencies: ["SANEngine", "SANHost", "SANModel", system], path: "Tests/Support",
+            swiftSettings: settings
+        ),
+        .testTarget(name: "SANModelTests", dependencies: ["SANModel"], swiftSettings: settings),
+        .testTarget(
+            name: "SANXMLTests", dependencies: ["SANXML", "SANModel", "SANTestSupport"], exclude: ["Corpus"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANHostTests", dependencies: ["SANHost", "SANTestSupport", system], swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANEngineTests", dependencies: ["SANEngine", "SANXML", "SANTestSupport", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANBackendDirectoryTests", dependencies: ["SANBackendDirectory", "SANTestSupport", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANBackendISCSIDirectTests", dependencies: ["SANBackendISCSIDirect", "SANTestSupport", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANCommandsTests", dependencies: ["SANCommands", "SANTestSupport", "sanctl", system],
+            swiftSettings: settings
+        ),
+        .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CLibISCSI", pkgConfig: "libiscsi", providers: [.apt(["libiscsi-dev"])]),
+    ]
+)

@@ -1,0 +1,12 @@
+// System calls that Swift's Glibc module doesn't show. Each returns a result or -errno.
+#pragma once
+#include <stdint.h>
+
+/// eventfd(2) in semaphore mode, close-on-exec.
+int san_event_create(void);
+/// Adds one to the event.
+int san_event_signal(int descriptor);
+/// Blocks until the event is above zero and takes one from it.
+int san_event_wait(int descriptor);
+/// pthread_setname_np(3) for the calling thread.
+void san_thread_set_name(const char *_Nonnull name);

@@ -1,0 +1,47 @@
+public import Logging
+public import SANModel
+
+/// What a backend may use while it does one operation.
+public struct OperationContext: Sendable {
+    /// When waits must end. Transfers go on past it while bytes move: it then bounds each wait for the storage.
+    public var deadline: Deadline
+    /// How long one wait for the storage may take, for operations as long as their data.
+    public var patience: Duration
+    public var secrets: any SecretResolving
+    public var progress: any ProgressReporting
+    public var logger: Logger
+
+    public init(
+        deadline: Deadline, patience: Duration, secrets: any SecretResolving,
+        progress: any ProgressReporting = NoProgress(), logger: Logger
+    ) {
+        self.deadline = deadline
+        self.patience = patience
+        self.secrets = secrets
+        self.progress = progress
+        self.logger = logger
+    }
+}
+
+/// Gives backends the values of secrets.
+public protocol SecretResolving: Sendable {
+    /// - Throws: `not_found` where there is no such secret or it has no value.
+    func value(
+        for reference: SecretReference, usage: SecretDefinition.Usage.Kind
+    ) async throws(StorageError) -> SecretBytes
+}
+
+/// Hears how far a long operation is.
+public protocol ProgressReporting: Sendable {
+    /// - Parameters:
+    ///   - done: bytes that are safe.
+    ///   - total: nil where it isn't known (a pipe).
+    func report(done: ByteCount, total: ByteCount?)
+}
+
+/// Nobody listens.
+public struct NoProgress: ProgressReporting {
+    public init() {}
+
+    public func report(done: ByteCount, total: ByteCount?) {}
+}
