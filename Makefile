@@ -1,0 +1,66 @@
+# The one front door. `make help` lists what it opens.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS ?= 60
+RELEASE := swift build --configuration release --static-swift-stdlib --product sanctl
+BINARY = $$($(RELEASE) --show-bin-path)/sanctl
+
+.PHONY: help setup build release test unit component service lint format demo bench fuzz docs install clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the Debian packages that building and testing need (done by the other targets too)
+	@Scripts/setup build test
+
+build: ## Build for debugging
+	@Scripts/setup build
+	@swift build
+
+release: ## Build the optimised, self-contained sanctl
+	@Scripts/setup build
+	@$(RELEASE)
+
+test: ## Run every tier of tests: unit, component, service
+	@Scripts/setup build test
+	@Scripts/test unit component service
+
+unit component service: ## Run one tier of tests
+	@Scripts/setup build test
+	@Scripts/test $@
+
+lint: ## Check formatting, style rules and scripts
+	@Scripts/setup build lint
+	@Scripts/lint
+
+format: ## Format the sources in place
+	@swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+demo: ## See the main job done on a real iSCSI target that it starts itself
+	@Scripts/setup build demo
+	@$(RELEASE)
+	@Scripts/demo "$(BINARY)"
+
+bench: ## Measure against libvirt and qemu-img on the same servers, as ratios
+	@Scripts/setup build demo bench
+	@$(RELEASE)
+	@Scripts/bench "$(BINARY)"
+
+fuzz: ## Fuzz the XML reader for SECONDS (60)
+	@Scripts/setup build
+	@Fuzz/run $(SECONDS)
+
+docs: ## Build the API reference (DocC) and check the man pages
+	@Scripts/setup build docs
+	@Scripts/docs
+
+install: ## Install below PREFIX (/usr/local): program, man pages, completions, systemd unit
+	@$(MAKE) --no-print-directory release
+	@Scripts/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
+
+clean: ## Remove what was built
+	@rm -rf .build .build-*
