@@ -3,10 +3,11 @@
 import PackageDescription
 
 /// Every module of sanctl is compiled as Swift 6 with all warnings being errors in CI (`SANCTL_WERROR=1`).
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-] + (Context.environment["SANCTL_WERROR"] == nil ? [] : [.treatAllWarnings(as: .error)])
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+    ] + (Context.environment["SANCTL_WERROR"] == nil ? [] : [.treatAllWarnings(as: .error)])
 
 /// For modules that touch C: every raw pointer use says `unsafe`.
 let nativeSettings: [SwiftSetting] = settings + [.strictMemorySafety()]

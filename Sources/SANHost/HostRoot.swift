@@ -1,7 +1,9 @@
 public import SANModel
 public import SystemPackage
 
-/// The root of the host's files: `/` on a real host, a captured tree in tests. The only way from a path of the host to a file.
+/// The root of the host's files: `/` on a real host, a captured tree in tests.
+///
+/// The only way from a path of the host to a file.
 public struct HostRoot: Sendable, Hashable {
     public let root: FilePath
 
@@ -10,16 +12,20 @@ public struct HostRoot: Sendable, Hashable {
         self.root = root
     }
 
-    /// Where a file of the host is: `/sys/class` is `ROOT/sys/class`. `..` can't lead out of the root.
+    /// Where a file of the host is: `/sys/class` is `ROOT/sys/class`.
+    ///
+    /// `..` can't lead out of the root.
     ///
     /// - Throws: `invalid_argument` for a relative path and for one with a NUL.
     public func resolve(_ path: String) throws(StorageError) -> FilePath {
         guard path.hasPrefix("/"), !path.utf8.contains(0) else {
-            throw StorageError(.invalidArgument, "'\(path.printable)' isn't an absolute path", subject: .path(path.printable))
+            throw StorageError(
+                .invalidArgument, "'\(path.printable)' isn't an absolute path", subject: .path(path.printable))
         }
         if root == "/" { return FilePath(path) }
         guard let inside = root.lexicallyResolving(FilePath(String(path.drop { $0 == "/" }))) else {
-            throw StorageError(.invalidArgument, "The path leads out of the host's root", subject: .path(path.printable))
+            throw StorageError(
+                .invalidArgument, "The path leads out of the host's root", subject: .path(path.printable))
         }
         return inside
     }

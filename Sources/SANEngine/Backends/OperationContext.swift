@@ -3,7 +3,9 @@ public import SANModel
 
 /// What a backend may use while it does one operation.
 public struct OperationContext: Sendable {
-    /// When waits must end. Transfers go on past it while bytes move: it then bounds each wait for the storage.
+    /// When waits must end.
+    ///
+    /// Transfers go on past it while bytes move: it then bounds each wait for the storage.
     public var deadline: Deadline
     /// How long one wait for the storage may take, for operations as long as their data.
     public var patience: Duration

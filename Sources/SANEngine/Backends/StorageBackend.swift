@@ -1,6 +1,8 @@
 public import SANModel
 
-/// One type of pool. What its pools can do beyond listing is told by the capability protocols that ``Pool`` conforms to.
+/// One type of pool.
+///
+/// What its pools can do beyond listing is told by the capability protocols that ``Pool`` conforms to.
 public protocol StorageBackend: Sendable {
     associatedtype Pool: ActivePool
 

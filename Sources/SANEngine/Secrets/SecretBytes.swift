@@ -1,8 +1,4 @@
-#if canImport(Glibc)
 import Glibc
-#else
-import Musl
-#endif
 import Synchronization
 
 /// The value of a secret: can't be printed, compared by accident or put into JSON, and is wiped when it goes.

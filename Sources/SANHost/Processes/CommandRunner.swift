@@ -18,7 +18,9 @@ public struct Tool: Sendable, Hashable, CustomStringConvertible {
     public static let systemdCreds = Tool(name: "systemd-creds", package: "systemd")
 }
 
-/// One run of a program. There is no way to put a secret into it: arguments are what `ps` shows; secrets go to ``input``.
+/// One run of a program.
+///
+/// There is no way to put a secret into it: arguments are what `ps` shows; secrets go to ``input``.
 public struct Command: Sendable {
     public var tool: Tool
     public var arguments: [String]

@@ -66,7 +66,8 @@ private final class BlockingCall<Value: Sendable>: Sendable {
     /// - Returns: whether this result is the one that counts.
     @discardableResult
     func finish(_ result: Result<Value, StorageError>) -> Bool {
-        let (counts, continuation): (Bool, CheckedContinuation<Result<Value, StorageError>, Never>?) = state.withLock { state in
+        let (counts, continuation): (Bool, CheckedContinuation<Result<Value, StorageError>, Never>?) = state.withLock {
+            state in
             switch state {
             case .idle:
                 state = .finished(result)

@@ -1,10 +1,5 @@
 import CLinux
-
-#if canImport(Glibc)
 import Glibc
-#else
-import Musl
-#endif
 import Synchronization
 
 /// A serial executor on a thread of its own, for an actor whose calls block: a C library, a device that doesn't answer.

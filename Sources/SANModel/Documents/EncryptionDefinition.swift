@@ -23,7 +23,7 @@ public struct EncryptionDefinition: Sendable, Hashable {
         foreign = ForeignContent()
     }
 
-    /// `<cipher name='aes' size='256' mode='cbc' hash='sha256'/>`
+    /// A cipher: `<cipher name='aes' size='256' mode='cbc' hash='sha256'/>`.
     public struct Cipher: Sendable, Hashable {
         public var name: String
         /// In bits.
@@ -39,7 +39,7 @@ public struct EncryptionDefinition: Sendable, Hashable {
         }
     }
 
-    /// `<ivgen name='plain64' hash='sha256'/>`
+    /// How initialisation vectors are made: `<ivgen name='plain64' hash='sha256'/>`.
     public struct InitializationVector: Sendable, Hashable {
         public var name: String
         public var hash: String?

@@ -19,7 +19,7 @@ public struct NodeDeviceDefinition: Sendable, Hashable {
         foreign = ForeignContent()
     }
 
-    /// `<devnode type='dev'>/dev/…</devnode>`
+    /// A `<devnode type='dev'>/dev/…</devnode>`.
     public struct DeviceNode: Sendable, Hashable {
         public var type: String
         public var path: String
@@ -37,7 +37,7 @@ public struct NodeDeviceDefinition: Sendable, Hashable {
         case fabric(WWN)
     }
 
-    /// `<capability type='scsi_host'>`
+    /// The `<capability type='scsi_host'>` element.
     public struct SCSIHost: Sendable, Hashable {
         public var host: UInt32?
         public var uniqueID: UInt32?

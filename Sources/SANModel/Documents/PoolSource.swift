@@ -1,15 +1,17 @@
-/// `<source>` of a pool: where the storage is. Which members are used depends on the pool's type.
+/// `<source>` of a pool: where the storage is.
+///
+/// Which members are used depends on the pool's type.
 public struct PoolSource: Sendable, Hashable {
     public var hosts: [Host]
     public var devices: [Device]
-    /// `<dir path=…/>`
+    /// The path of `<dir path=…/>`.
     public var directory: String?
     public var adapter: Adapter?
-    /// `<name>`: volume group, Ceph pool (or `POOL/NAMESPACE`), Gluster volume, …
+    /// `<name>`: volume group, Ceph pool (or `POOL/NAMESPACE`), Gluster volume and so on.
     public var name: String?
     /// The name of `<initiator><iqn name=…/></initiator>`.
     public var initiator: String?
-    /// `<format type=…/>`
+    /// The type of `<format type=…/>`.
     public var format: String?
     public var authentication: Authentication?
     /// `<protocol ver=…/>` of an NFS mount.
@@ -51,7 +53,7 @@ public struct PoolSource: Sendable, Hashable {
         }
     }
 
-    /// `<auth type=… username=…><secret …/></auth>`
+    /// Who logs in: `<auth type=… username=…><secret …/></auth>`.
     public struct Authentication: Sendable, Hashable {
         public enum Kind: String, Sendable, Hashable {
             case chap, ceph

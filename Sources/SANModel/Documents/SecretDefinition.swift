@@ -1,4 +1,6 @@
-/// A `<secret>` document: what a secret is for. Never its value.
+/// A `<secret>` document: what a secret is for.
+///
+/// Never its value.
 public struct SecretDefinition: Sendable, Hashable {
     public var uuid: StorageUUID?
     /// Kept in memory-backed storage only, gone with the next boot.

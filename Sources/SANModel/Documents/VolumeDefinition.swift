@@ -3,7 +3,7 @@ public enum VolumeType: String, Sendable, Hashable, CaseIterable {
     case file, block, dir, network, netdir, ploop
 }
 
-/// The format of a volume: of a file by its header, of a partition by its type; `raw`, `qcow2`, `linux-swap`, `ext4`, …
+/// The format of a volume: of a file by its header, of a partition by its type; `raw`, `qcow2`, `linux-swap`, `ext4` and so on.
 public struct VolumeFormat: Sendable, Hashable, RawRepresentable, CustomStringConvertible, ExpressibleByStringLiteral {
     public let rawValue: String
 
@@ -42,7 +42,7 @@ public struct VolumeDefinition: Sendable, Hashable {
     public var type: VolumeType?
     public var name: String
     public var key: String?
-    /// `<source><device path=…><extent …/></device></source>`
+    /// The devices of `<source><device path=…><extent …/></device></source>`.
     public var sourceDevices: [SourceDevice]
     public var capacity: ByteCount?
     public var allocation: ByteCount?

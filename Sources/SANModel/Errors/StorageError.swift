@@ -1,7 +1,9 @@
 /// The one error that crosses module borders: what failed, on what, why, and what to do.
 public struct StorageError: Error, Sendable, Hashable {
     public var code: Code
-    /// One sentence, capital first letter: what failed and, if there is one, the remedy. Never a secret, never raw bytes of a target.
+    /// One sentence, capital first letter: what failed and, if there is one, the remedy.
+    ///
+    /// Never a secret, never raw bytes of a target.
     public var message: String
     /// What it failed on.
     public var subject: Subject
@@ -70,7 +72,7 @@ public struct SourceLocation: Sendable, Hashable, CustomStringConvertible {
         self.column = column
     }
 
-    /// `line:column`
+    /// As `line:column`.
     public var description: String { "\(line):\(column)" }
 }
 

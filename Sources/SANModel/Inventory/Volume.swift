@@ -35,7 +35,7 @@ public struct LogicalUnit: Sendable, Hashable {
     public var revision: String?
     /// `HOST:CHANNEL:TARGET:LUN`, where the kernel has it.
     public var hctl: String?
-    /// `iscsi`, `fc`, `sas`, `fcoe`, …
+    /// `iscsi`, `fc`, `sas`, `fcoe` and so on.
     public var transport: String?
     /// In bytes, where it is known.
     public var blockSize: UInt32?
@@ -58,7 +58,7 @@ public struct LogicalUnit: Sendable, Hashable {
     public struct Path: Sendable, Hashable {
         /// The kernel's device, `sdb`; nil where the host has none.
         public var device: String?
-        /// `running`, `offline`, `active`, `failed`, …
+        /// `running`, `offline`, `active`, `failed` and so on.
         public var state: String?
         /// An iSCSI portal, `10.0.0.1:3260`.
         public var portal: String?

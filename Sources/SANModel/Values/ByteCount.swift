@@ -59,7 +59,8 @@ extension ByteCount {
                 "Unknown size unit '\(unit.printable)': use B, K, M, G, T, P, E, KiB … EiB (1024) or KB … EB (1000)")
         }
         guard let number = UInt64(decimal: count) else {
-            throw StorageError(.invalidArgument, "'\(count.printable)' isn't a size: a whole number up to 2^64 - 1 is needed")
+            throw StorageError(
+                .invalidArgument, "'\(count.printable)' isn't a size: a whole number up to 2^64 - 1 is needed")
         }
         guard let product = ByteCount(number).multiplied(by: scale) else {
             throw StorageError(.invalidArgument, "The size \(number) \(unit) is over 2^64 - 1 bytes")

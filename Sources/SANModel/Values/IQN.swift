@@ -31,6 +31,7 @@ public struct IQN: Sendable, Hashable, CustomStringConvertible {
             })
         else { return false }
         let name = rest.dropFirst(domain.count)
-        return name.isEmpty || (name.count > 1 && name.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") })
+        return name.isEmpty
+            || (name.count > 1 && name.allSatisfy { $0 > 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") })
     }
 }

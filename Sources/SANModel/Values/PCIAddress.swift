@@ -25,7 +25,7 @@ public struct PCIAddress: Sendable, Hashable, CustomStringConvertible {
         self.init(domain: domain, bus: bus, slot: slot, function: function)
     }
 
-    /// `dddd:bb:ss.f`
+    /// As `dddd:bb:ss.f`.
     public var description: String {
         "\(hex(domain, 4)):\(hex(bus, 2)):\(hex(slot, 2)).\(hex(function, 1))"
     }
