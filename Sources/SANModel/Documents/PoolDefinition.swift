@@ -36,7 +36,7 @@ public struct PoolDefinition: Sendable, Hashable {
 
     /// How an rbd pool finds the allocation of its volumes.
     public struct RefreshOverride: Sendable, Hashable {
-        public enum Allocation: String, Sendable, Hashable {
+        public enum Allocation: String, Sendable, Hashable, CaseIterable {
             /// Real usage.
             case `default`
             /// The logical capacity, which costs nothing to find.
