@@ -1,0 +1,29 @@
+import SANModel
+
+extension SecretDefinition {
+    init(element: XMLElement) throws(StorageError) {
+        self.init(uuid: try element.uuid())
+        isEphemeral = try element.yesOrNo("ephemeral") ?? false
+        isPrivate = try element.yesOrNo("private") ?? false
+        summary = element.childText("description")
+        if let child = element.child("usage") { usage = try Usage(element: child) }
+        foreign = element.foreignContent(
+            attributes: ["ephemeral", "private"], elements: ["uuid", "description", "usage"])
+    }
+}
+
+extension SecretDefinition.Usage {
+    /// Nil for `type='none'`, which libvirt prints nothing for.
+    fileprivate init?(element: XMLElement) throws(StorageError) {
+        if element.attribute("type") == "none" { return nil }
+        guard let kind = try element.choice("type", of: Kind.self) else {
+            throw element.malformed(
+                "<usage> has no type: add type='…', one of " + Kind.allCases.map(\.rawValue).joined(separator: ", "))
+        }
+        guard let name = element.childText(kind.elementName) else {
+            throw element.malformed(
+                "A secret for '\(kind.rawValue)' needs a name: add <\(kind.elementName)>…</\(kind.elementName)>")
+        }
+        self.init(kind: kind, name: name)
+    }
+}

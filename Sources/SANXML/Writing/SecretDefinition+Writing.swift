@@ -1,0 +1,17 @@
+import SANModel
+
+extension SecretDefinition {
+    func write(to writer: inout XMLWriter) {
+        writer.container(
+            "secret", ["ephemeral": isEphemeral.yesOrNo, "private": isPrivate.yesOrNo], foreign: foreign
+        ) { writer in
+            writer.leaf("uuid", uuid?.description)
+            writer.leaf("description", summary)
+            if let usage {
+                writer.container("usage", ["type": usage.kind.rawValue]) {
+                    $0.leaf(usage.kind.elementName, usage.name)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+import SANModel
+
+extension VolumeDefinition {
+    func write(to writer: inout XMLWriter) {
+        writer.container("volume", ["type": type?.rawValue], foreign: foreign) { writer in
+            writer.leaf("name", name)
+            writer.leaf("key", key)
+            if !sourceDevices.isEmpty {
+                writer.container("source") { writer in
+                    for device in sourceDevices { device.write(to: &writer) }
+                }
+            }
+            writer.size("capacity", capacity)
+            writer.size("allocation", allocation)
+            writer.size("physical", physical)
+            target.write(to: &writer)
+            backingStore?.write(to: &writer)
+        }
+    }
+}
+
+extension VolumeDefinition.SourceDevice {
+    fileprivate func write(to writer: inout XMLWriter) {
+        guard !extents.isEmpty else {
+            writer.empty("device", ["path": path])
+            return
+        }
+        writer.container("device", ["path": path]) { writer in
+            for extent in extents { extent.write(to: &writer, as: "extent") }
+        }
+    }
+}
+
+extension VolumeTarget {
+    fileprivate func write(to writer: inout XMLWriter) {
+        writer.container("target", foreign: foreign) { writer in
+            writer.leaf("path", path)
+            if let format { writer.empty("format", ["type": format.rawValue]) }
+            permissions?.write(to: &writer)
+            timestamps?.write(to: &writer)
+            encryption?.write(to: &writer)
+            writer.leaf("compat", compat)
+            if noCopyOnWrite { writer.empty("nocow") }
+            writer.size("clusterSize", clusterSize, unit: "B")
+            features?.write(to: &writer)
+        }
+    }
+}
+
+extension VolumeTarget.Features {
+    fileprivate func write(to writer: inout XMLWriter) {
+        writer.container("features") { writer in
+            if lazyRefcounts { writer.empty("lazy_refcounts") }
+            if extendedL2 { writer.empty("extended_l2") }
+        }
+    }
+}
+
+extension BackingStore {
+    fileprivate func write(to writer: inout XMLWriter) {
+        writer.container("backingStore", foreign: foreign) { writer in
+            writer.leaf("path", path)
+            if let format { writer.empty("format", ["type": format.rawValue]) }
+            permissions?.write(to: &writer)
+            timestamps?.write(to: &writer)
+        }
+    }
+}
