@@ -10,7 +10,10 @@ public enum AnyXMLDocument: Sendable, Hashable {
 
     /// - Throws: `malformed_definition` with line and column.
     public init(xml: [UInt8]) throws(StorageError) {
-        let root = try ParsedDocument(parsing: xml).root()
+        try self.init(root: try ParsedDocument(parsing: xml).root())
+    }
+
+    init(root: XMLElement) throws(StorageError) {
         switch root.name.namespace.isEmpty ? root.name.local : "" {
         case PoolDefinition.rootElement: self = .pool(try PoolDefinition(element: root))
         case VolumeDefinition.rootElement: self = .volume(try VolumeDefinition(element: root))

@@ -2,6 +2,10 @@ import SANModel
 
 extension SecretDefinition {
     init(element: XMLElement) throws(StorageError) {
+        // Kept as an unknown element it would end up in a file that anybody may read.
+        if let value = element.child("value") {
+            throw value.malformed("A secret's document doesn't hold its value: remove it, and set the value by itself")
+        }
         self.init(uuid: try element.uuid())
         isEphemeral = try element.yesOrNo("ephemeral") ?? false
         isPrivate = try element.yesOrNo("private") ?? false
