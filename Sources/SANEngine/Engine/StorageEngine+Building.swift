@@ -1,0 +1,53 @@
+public import SANModel
+
+extension StorageEngine {
+    /// Makes the pool's storage: a folder, a volume group, a label.
+    ///
+    /// - Throws: `not_found`, `invalid_state` for an active pool, `unsupported` for a type that has nothing to build.
+    public func buildPool(
+        _ reference: String, mode: BuildMode = .normal
+    ) async throws(StorageError) -> Change<PoolStatus> {
+        let deadline = newDeadline()
+        let (lock, record) = try await hold(reference, .exclusive, for: .build, until: deadline)
+        defer { lock.release() }
+        let definition = try record.usableDefinition()
+        let backend = try await availableBackend(of: definition.type, until: deadline)
+        return try await build(definition, mode: mode, with: backend, until: deadline).map { record.status }
+    }
+
+    @discardableResult
+    func build(
+        _ definition: PoolDefinition, mode: BuildMode, with backend: any StorageBackend, until deadline: Deadline
+    ) async throws(StorageError) -> Change<Void> {
+        guard let backend = backend as? any PoolBuilding else {
+            throw unsupported("pool does not support building: there is nothing to build", definition)
+        }
+        let context = context(until: deadline)
+        return try await withDeadline(deadline, waitingFor: "the build of pool '\(definition.name.printable)'") {
+            () async throws(StorageError) in try await backend.build(definition, mode: mode, in: context)
+        }
+    }
+
+    /// Destroys the pool's storage; its definition stays.
+    ///
+    /// - Throws: `not_found`, `invalid_state` for an active pool, `unsupported`.
+    public func deletePool(_ reference: String) async throws(StorageError) -> Change<PoolStatus> {
+        let deadline = newDeadline()
+        let (lock, record) = try await hold(reference, .exclusive, for: .delete, until: deadline)
+        defer { lock.release() }
+        let definition = try record.usableDefinition()
+        guard
+            let backend = try await availableBackend(of: definition.type, until: deadline) as? any PoolBuilding
+        else { throw unsupported("pool does not support pool deletion", definition) }
+        let context = context(until: deadline)
+        let change = try await withDeadline(
+            deadline, waitingFor: "the deletion of pool '\(definition.name.printable)'"
+        ) { () async throws(StorageError) in try await backend.delete(definition, in: context) }
+        return change.map { record.status }
+    }
+
+    private func unsupported(_ message: String, _ definition: PoolDefinition) -> StorageError {
+        StorageError(
+            .unsupported, "\(message) (type '\(definition.type)')", subject: .pool(definition.name.printable))
+    }
+}

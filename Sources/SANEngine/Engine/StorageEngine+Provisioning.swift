@@ -1,0 +1,167 @@
+import SANHost
+public import SANModel
+
+extension StorageEngine {
+    /// Makes a volume, empty or filled from another one.
+    ///
+    /// - Parameter origin: the volume to copy; one that is larger makes the new one as large.
+    /// - Throws: `already_exists`, `invalid_argument`, `unsupported`, `invalid_state` for an inactive pool, `busy`, and what the backend throws.
+    public func createVolume(
+        _ definition: VolumeDefinition, inPool pool: String, preallocatesMetadata: Bool = false,
+        from origin: VolumeReference? = nil
+    ) async throws(StorageError) -> Change<LocatedVolume> {
+        let deadline = newDeadline()
+        try VolumeValidation.check(name: definition.name)
+        let (lock, record) = try await hold(pool, .shared, for: .use, verb: "volume create", until: deadline)
+        defer { lock.release() }
+        let source = try origin.map { reference throws(StorageError) in try find(reference) }
+        let held = try await holdPair(record.name, definition.name, source, until: deadline)
+        defer { held.forEach { $0.release() } }
+        try refuseDuplicate(definition.name, in: record.name)
+        let provisioning = try await self.pool(
+            of: record, as: (any VolumeProvisioning).self,
+            source == nil
+                ? "storage pool does not support volume creation"
+                : "storage pool does not support volume creation from an existing volume",
+            until: deadline)
+        let request = try await request(
+            definition, preallocatesMetadata: preallocatesMetadata, from: source, until: deadline)
+        do throws(StorageError) {
+            let change = try await provisioning.createVolume(request, in: context(until: deadline))
+            try await note(change.value, named: change.value.name, in: record.name)
+            return change.map { LocatedVolume(pool: record.name, poolType: type(of: record), volume: $0) }
+        } catch {
+            let new = VolumeHold(record: record, volume: Volume(definition), locks: [])
+            throw finished(error, new)
+        }
+    }
+
+    /// A copy of a volume in its own pool, with its size and format.
+    public func cloneVolume(
+        _ reference: VolumeReference, named name: String
+    ) async throws(StorageError) -> Change<LocatedVolume> {
+        let source = try find(reference)
+        var definition = source.volume.definition
+        definition.name = name
+        definition.key = nil
+        definition.physical = nil
+        definition.target.path = nil
+        definition.target.timestamps = nil
+        definition.sourceDevices = []
+        definition.backingStore = nil
+        return try await createVolume(
+            definition, inPool: source.pool, from: VolumeReference(source.volume.name, pool: source.pool))
+    }
+
+    /// Gives a volume another size.
+    ///
+    /// - Parameters:
+    ///   - isDelta: `capacity` is added to (with `allowsShrink`: taken from) what there is.
+    ///   - allocates: take the new space at once.
+    /// - Throws: `invalid_argument` for a shrink that isn't allowed or would cut what is allocated, and for more than the pool has;
+    ///   `unsupported`, `busy`, and what the backend throws.
+    public func resizeVolume(
+        _ reference: VolumeReference, to capacity: ByteCount, isDelta: Bool, allowsShrink: Bool, allocates: Bool
+    ) async throws(StorageError) -> Change<LocatedVolume> {
+        let deadline = newDeadline()
+        let hold = try await hold(reference, .exclusive, verb: "volume resize", until: deadline)
+        defer { hold.release() }
+        let wanted = try ResizeRules(
+            volume: hold.volume.definition, available: hold.record.state?.available, isDelta: isDelta,
+            allowsShrink: allowsShrink, allocates: allocates
+        ).capacity(for: capacity)
+        let provisioning = try await pool(
+            of: hold.record, as: (any VolumeProvisioning).self,
+            "storage pool does not support changing of volume capacity", until: deadline)
+        do throws(StorageError) {
+            let change = try await provisioning.resizeVolume(
+                hold.volume, to: ResizeRequest(capacity: wanted, allocates: allocates), in: context(until: deadline))
+            try await note(change.value, named: hold.volume.name, in: hold.pool)
+            return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: $0) }
+        } catch {
+            throw finished(error, hold)
+        }
+    }
+
+    /// - Returns: the volume that is gone.
+    /// - Throws: `not_found`, `unsupported`, `busy`, and what the backend throws.
+    public func deleteVolume(
+        _ reference: VolumeReference, deletingSnapshots: Bool
+    ) async throws(StorageError) -> Change<LocatedVolume> {
+        let deadline = newDeadline()
+        let hold = try await hold(reference, .exclusive, verb: "volume delete", until: deadline)
+        defer { hold.release() }
+        let provisioning = try await pool(
+            of: hold.record, as: (any VolumeProvisioning).self, "storage pool does not support vol deletion",
+            until: deadline)
+        do throws(StorageError) {
+            let change = try await provisioning.deleteVolume(
+                hold.volume, deletingSnapshots: deletingSnapshots, in: context(until: deadline))
+            try await note(nil, named: hold.volume.name, in: hold.pool)
+            return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: hold.volume) }
+        } catch {
+            throw finished(error, hold)
+        }
+    }
+
+    private func type(of record: PoolRecord) -> PoolType {
+        record.definition?.type ?? .directory
+    }
+
+    private func refuseDuplicate(_ name: String, in pool: String) throws(StorageError) {
+        guard try live.volumes(of: pool)?.volumes.contains(where: { $0.name == name }) == true else { return }
+        throw StorageError(
+            .alreadyExists, "storage volume '\(name.printable)' exists already",
+            subject: StorageError.Subject([.volume: name.printable, .pool: pool.printable]))
+    }
+
+    /// The new volume's lock and its source's, in an order that two such commands can't block each other by.
+    private func holdPair(
+        _ pool: String, _ name: String, _ source: LocatedVolume?, until deadline: Deadline
+    ) async throws(StorageError) -> [FileLock] {
+        var wanted: [(pool: String, name: String, mode: FileLock.Mode)] = [(pool, name, .exclusive)]
+        if let source, (source.pool, source.volume.name) != (pool, name) {
+            wanted.append((source.pool, source.volume.name, .shared))
+        }
+        wanted.sort { LockFolder.precedes(($0.pool, $0.name), ($1.pool, $1.name)) }
+        var held: [FileLock] = []
+        do throws(StorageError) {
+            if let source, source.pool != pool {
+                let (lock, _) = try await hold(
+                    source.pool, .shared, for: .use, verb: "volume clone", until: deadline)
+                held.append(lock)
+            }
+            for (pool, name, mode) in wanted {
+                held.append(
+                    try await locks.acquire(
+                        .volume(pool: pool, name: name), mode, for: "volume create", until: deadline))
+            }
+            return held
+        } catch {
+            held.forEach { $0.release() }
+            throw error
+        }
+    }
+
+    private func request(
+        _ definition: VolumeDefinition, preallocatesMetadata: Bool, from source: LocatedVolume?,
+        until deadline: Deadline
+    ) async throws(StorageError) -> VolumeRequest {
+        var definition = definition
+        guard let source else {
+            guard definition.capacity != nil || definition.backingStore != nil else {
+                throw StorageError(
+                    .invalidArgument, "missing capacity element: a new volume needs a size",
+                    subject: .volume(definition.name.printable))
+            }
+            return VolumeRequest(definition, preallocatesMetadata: preallocatesMetadata)
+        }
+        // Looked up again now that its lock is held.
+        let origin = try find(VolumeReference(source.volume.name, pool: source.pool)).volume
+        if let size = origin.definition.capacity, (definition.capacity ?? 0) < size { definition.capacity = size }
+        let pool = try await adopt(try record(of: source.pool), until: deadline)
+        return VolumeRequest(
+            definition, preallocatesMetadata: preallocatesMetadata,
+            origin: VolumeRequest.Origin(volume: origin, pool: pool))
+    }
+}

@@ -1,0 +1,73 @@
+import SANHost
+public import SANModel
+
+extension StorageEngine {
+    /// Takes a pool down on this host; a transient pool is gone then.
+    ///
+    /// Work on its volumes is waited for.
+    ///
+    /// - Parameter force: forget the pool also where the backend can't take it down, and say so in its problems.
+    /// - Returns: unchanged for an inactive pool.
+    /// - Throws: `not_found`, `busy`, `timed_out`, `cancelled`, and what the backend throws: the pool is degraded then, as active as it was.
+    public func stopPool(_ reference: String, force: Bool = false) async throws(StorageError) -> Change<PoolStatus> {
+        let deadline = newDeadline()
+        let (lock, record) = try await hold(reference, .exclusive, for: .stop, until: deadline)
+        defer { lock.release() }
+        let name = record.name
+        guard record.phase != .inactive || record.isInterrupted else { return .unchanged(record.status) }
+        var problems: [Problem] = []
+        do throws(StorageError) {
+            try await noteStopping(record)
+            try await takeDown(record, until: deadline)
+        } catch {
+            let error = error.about(.pool, name.printable)
+            guard force else {
+                try await noteFailure(record, error)
+                throw error
+            }
+            problems.append(Problem(error))
+        }
+        var left = record
+        left.state = nil
+        left.liveDefinition = nil
+        left.damage = nil
+        left.isInterrupted = false
+        try await write(name) { store throws(StorageError) in try store.remove(name) }
+        var status = left.status
+        // A transient pool is shown as it was: its definition is nowhere else any more.
+        status.definition = left.definition ?? record.definition
+        status.problems += problems
+        return .changed(status)
+    }
+
+    private func takeDown(_ record: PoolRecord, until deadline: Deadline) async throws(StorageError) {
+        // Without a definition nobody knows what to take down; there is only the state to forget.
+        guard let definition = record.definition,
+            let pool = try await adoptIfThere(definition, until: deadline)
+        else { return }
+        try await deactivate(pool, of: record.name, until: deadline)
+    }
+
+    private func noteStopping(_ record: PoolRecord) async throws(StorageError) {
+        guard var state = record.state, record.damage == nil, !record.isInterrupted else { return }
+        var machine = PoolStateMachine(state.phase)
+        try machine.apply(.stop)
+        state.phase = machine.phase
+        let stopping = state
+        try await write(record.name) { store throws(StorageError) in try store.save(stopping, of: record.name) }
+    }
+
+    private func noteFailure(_ record: PoolRecord, _ error: StorageError) async throws(StorageError) {
+        guard var state = record.state, record.damage == nil, !record.isInterrupted else { return }
+        // A pool that had failed before it was stopped is still that: nobody knows how much of it is up.
+        if case .failed = record.phase {
+            state.phase = .failed(record.phase.problems + [Problem(error)])
+        } else {
+            var machine = PoolStateMachine(.stopping)
+            try machine.apply(.stopFailed(Problem(error)))
+            state.phase = machine.phase
+        }
+        let failed = state
+        try await write(record.name) { store throws(StorageError) in try store.save(failed, of: record.name) }
+    }
+}

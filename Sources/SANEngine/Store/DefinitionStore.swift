@@ -1,0 +1,106 @@
+import SANHost
+import SANModel
+import SANXML
+import SystemPackage
+
+/// The stored definitions, `<config>/storage/NAME.xml`, and the links that mark pools for autostart.
+struct DefinitionStore: Sendable {
+    let folder: FilePath
+    /// Ends a write between two steps, for tests.
+    var checkpoint: AtomicFile.Checkpoint = { _ in }
+
+    private static let suffix = ".xml"
+    /// The longest document that is read.
+    private static let limit = 4 << 20
+
+    private var autostart: FilePath { folder.appending("autostart") }
+
+    /// The names of all stored pools, also of those that don't parse.
+    func names() throws(StorageError) -> [String] {
+        try LocalFolder(folder).names().filter { $0.hasSuffix(Self.suffix) && $0 != Self.suffix }
+            .map { String($0.dropLast(Self.suffix.count)) }
+    }
+
+    /// - Returns: nil where there is none; a file that can't be read or parsed, or that names another pool, is broken.
+    func load(_ name: String) throws(StorageError) -> StoredDefinition? {
+        let file = LocalFile(path(of: name))
+        let bytes: [UInt8]
+        do throws(StorageError) {
+            bytes = try file.read(limit: Self.limit)
+        } catch {
+            return error.code == .notFound ? nil : .broken(error.about(.pool, name.printable))
+        }
+        do throws(StorageError) {
+            let definition = try PoolDefinition(xml: bytes)
+            guard definition.name == name else {
+                return .broken(
+                    StorageError(
+                        .malformedDefinition,
+                        "The file's pool is named '\(definition.name.printable)', which isn't the file's name",
+                        subject: subject(name)))
+            }
+            return .definition(definition)
+        } catch {
+            var broken = error.about(.pool, name.printable).about(.path, path(of: name).string.printable)
+            if let location = error.location {
+                broken.message = "\(location): \(error.message)"
+            }
+            return .broken(broken)
+        }
+    }
+
+    /// Writes a definition; the old or the new one is there at any moment.
+    func save(_ definition: PoolDefinition) throws(StorageError) {
+        try LocalFolder(folder).create()
+        try AtomicFile.removeLeftovers(in: LocalFolder(folder))
+        try AtomicFile(path(of: definition.name), checkpoint: checkpoint).write(Array(definition.xml.utf8))
+    }
+
+    /// Removes the definition and its autostart link.
+    func remove(_ name: String) throws(StorageError) {
+        // First the link: one that leads nowhere would be reported at each boot.
+        try LocalFile(link(of: name)).remove()
+        try LocalFile(path(of: name)).remove()
+    }
+
+    func isAutostarted(_ name: String) throws(StorageError) -> Bool {
+        try LocalFile(link(of: name)).status() != nil
+    }
+
+    /// The names of all pools that are marked, also of those that aren't stored any more.
+    func autostarted() throws(StorageError) -> [String] {
+        try LocalFolder(autostart).names().filter { $0.hasSuffix(Self.suffix) && $0 != Self.suffix }
+            .map { String($0.dropLast(Self.suffix.count)) }
+    }
+
+    func setAutostart(_ name: String, to isOn: Bool) throws(StorageError) {
+        guard isOn else {
+            try LocalFile(link(of: name)).remove()
+            return
+        }
+        try LocalFolder(autostart).create()
+        try LocalFile(link(of: name)).link(to: "../" + name + Self.suffix)
+    }
+
+    private func path(of name: String) -> FilePath { folder.appending(name + Self.suffix) }
+    private func link(of name: String) -> FilePath { autostart.appending(name + Self.suffix) }
+
+    private func subject(_ name: String) -> StorageError.Subject {
+        StorageError.Subject([.pool: name.printable, .path: path(of: name).string.printable])
+    }
+}
+
+/// What a definition's file holds.
+enum StoredDefinition: Sendable {
+    case definition(PoolDefinition)
+    /// Why it can't be used; it is reported, never skipped and never overwritten.
+    case broken(StorageError)
+
+    var definition: PoolDefinition? {
+        if case .definition(let definition) = self { definition } else { nil }
+    }
+
+    var error: StorageError? {
+        if case .broken(let error) = self { error } else { nil }
+    }
+}

@@ -1,0 +1,123 @@
+import SANModel
+
+extension RecordEncoder {
+    mutating func put(_ volume: Volume) {
+        put(volume.definition)
+        put(volume.unit) { $0.put($1) }
+        put(volume.parent)
+        put(volume.snapshots) { $0.put(Int64($1)) }
+        put(list: volume.problems) { $0.put($1) }
+    }
+
+    private mutating func put(_ definition: VolumeDefinition) {
+        put(definition.name)
+        put(definition.type?.rawValue)
+        put(definition.key)
+        put(definition.capacity)
+        put(definition.allocation)
+        put(definition.physical)
+        put(list: definition.sourceDevices) { encoder, device in
+            encoder.put(device.path)
+            encoder.put(list: device.extents) {
+                $0.put($1.start)
+                $0.put($1.end)
+            }
+        }
+        put(definition.target)
+        put(definition.backingStore) { encoder, store in
+            encoder.put(store.path)
+            encoder.put(store.format?.rawValue)
+            encoder.put(store.permissions) { $0.put($1) }
+            encoder.put(store.timestamps) { $0.put($1) }
+            encoder.put(store.foreign)
+        }
+        put(definition.foreign)
+    }
+
+    private mutating func put(_ target: VolumeTarget) {
+        put(target.path)
+        put(target.format?.rawValue)
+        put(target.permissions) { $0.put($1) }
+        put(target.timestamps) { $0.put($1) }
+        put(target.encryption) { $0.put($1) }
+        put(target.compat)
+        put(target.noCopyOnWrite)
+        put(target.clusterSize)
+        put(target.features) { encoder, features in
+            encoder.put(features.lazyRefcounts)
+            encoder.put(features.extendedL2)
+        }
+        put(target.foreign)
+    }
+
+    mutating func put(_ permissions: Permissions) {
+        put(permissions.mode)
+        put(permissions.owner)
+        put(permissions.group)
+        put(permissions.label)
+    }
+
+    private mutating func put(_ timestamps: Timestamps) {
+        for time in [timestamps.access, timestamps.birth, timestamps.change, timestamps.modification] {
+            put(time) { $0.put($1) }
+        }
+    }
+
+    private mutating func put(_ encryption: EncryptionDefinition) {
+        put(encryption.format.rawValue)
+        put(encryption.engine?.rawValue)
+        put(list: encryption.secrets) { encoder, secret in
+            switch secret {
+            case .uuid(let uuid):
+                encoder.put(UInt8(0))
+                encoder.put(uuid.description)
+            case .usage(let usage):
+                encoder.put(UInt8(1))
+                encoder.put(usage)
+            }
+        }
+        put(encryption.cipher) { encoder, cipher in
+            encoder.put(cipher.name)
+            encoder.put(cipher.size)
+            encoder.put(cipher.mode)
+            encoder.put(cipher.hash)
+        }
+        put(encryption.initializationVector) { encoder, vector in
+            encoder.put(vector.name)
+            encoder.put(vector.hash)
+        }
+        put(encryption.foreign)
+    }
+
+    private mutating func put(_ foreign: ForeignContent) {
+        put(list: foreign.elements) { $0.put($1) }
+        put(list: foreign.attributes) { encoder, attribute in
+            for text in [attribute.prefix, attribute.namespace, attribute.name, attribute.value] { encoder.put(text) }
+        }
+    }
+
+    private mutating func put(_ unit: LogicalUnit) {
+        put(unit.lun.raw)
+        put(unit.deviceType.rawValue)
+        for text in [
+            unit.wwid, unit.serial, unit.vendor, unit.product, unit.revision, unit.hctl, unit.transport, unit.multipath,
+        ] {
+            put(text)
+        }
+        put(unit.blockSize)
+        put(list: unit.paths) { encoder, path in
+            for text in [path.device, path.state, path.portal, path.port, path.hctl] { encoder.put(text) }
+        }
+        put(list: unit.linksByPath) { $0.put($1) }
+        put(list: unit.linksByID) { $0.put($1) }
+    }
+
+    mutating func put(_ problem: Problem) {
+        put(problem.code.rawValue)
+        put(problem.message)
+        put(list: problem.subject.values.sorted { $0.key < $1.key }) { encoder, entry in
+            encoder.put(entry.key.rawValue)
+            encoder.put(entry.value)
+        }
+    }
+}
