@@ -81,8 +81,13 @@ let package = Package(
             name: "SANHostTests", dependencies: ["SANHost", "SANTestSupport", system], swiftSettings: settings
         ),
         .testTarget(
-            name: "SANEngineTests", dependencies: ["SANEngine", "SANXML", "SANTestSupport", system],
+            name: "SANEngineTests",
+            dependencies: ["SANEngine", "SANXML", "SANTestSupport", "san-engine-probe", system, subprocess, logging],
             swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "san-engine-probe", dependencies: ["SANEngine", "SANXML", "SANHost", "SANModel", system, logging],
+            path: "Tests/Probe", swiftSettings: settings
         ),
         .testTarget(
             name: "SANBackendDirectoryTests", dependencies: ["SANBackendDirectory", "SANTestSupport", system],
