@@ -4,6 +4,8 @@ public import SANModel
 public struct BackendCapabilities: Sendable, Hashable {
     public var type: PoolType
     public var availability: Availability
-    /// Sorted verbs: `build`, `delete`, `find-sources`, `start`, `stop`, `refresh`, `volume-create`, `volume-delete`, `volume-resize`, `volume-upload`, …
+    /// The verbs that its pools know, sorted.
+    ///
+    /// As in `build`, `delete`, `find-sources`, `refresh`, `start`, `stop`, `volume-create`, `volume-delete`, `volume-upload`.
     public var operations: [String]
 }

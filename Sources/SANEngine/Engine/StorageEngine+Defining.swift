@@ -76,7 +76,9 @@ extension StorageEngine {
         }
     }
 
-    /// The definition as it may be stored or started: with a UUID, unlike all other pools'. Called with the store's lock held.
+    /// The definition as it may be stored or started: with a UUID, unlike all other pools'.
+    ///
+    /// Called with the store's lock held.
     func admit(_ definition: PoolDefinition, over record: PoolRecord) throws(StorageError) -> PoolDefinition {
         if let error = record.stored?.error {
             throw StorageError(

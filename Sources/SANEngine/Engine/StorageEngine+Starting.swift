@@ -60,7 +60,9 @@ extension StorageEngine {
         try await write(record.name) { store throws(StorageError) in try store.save(state, of: record.name) }
     }
 
-    /// The steps of a start, each taken back where a later one fails. Called with the life-cycle lock held.
+    /// The steps of a start, each taken back where a later one fails.
+    ///
+    /// Called with the life-cycle lock held.
     private func start(
         _ record: PoolRecord, with definition: PoolDefinition, building mode: BuildMode?, until deadline: Deadline
     ) async throws(StorageError) -> PoolStatus {

@@ -1,6 +1,8 @@
 public import SANModel
 
-/// The states of a pool and the ways between them. Pure: it touches neither files nor hosts.
+/// The states of a pool and the ways between them.
+///
+/// Pure: it touches neither files nor hosts.
 public struct PoolStateMachine: Sendable, Hashable {
     public private(set) var phase: PoolPhase
 

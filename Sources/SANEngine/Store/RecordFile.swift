@@ -36,7 +36,9 @@ enum RecordFile {
         bytes[offset..<(offset + 8)].reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }
 
-    /// Not against malice: against a file that was cut or mixed. FNV-1a over words of eight bytes.
+    /// FNV-1a over words of eight bytes.
+    ///
+    /// Not against malice: against a file that was cut or mixed.
     private static func checksum(of bytes: [UInt8], from start: Int) -> UInt64 {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         var position = start

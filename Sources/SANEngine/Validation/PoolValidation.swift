@@ -1,6 +1,8 @@
 public import SANModel
 
-/// What a definition must have by its type, as libvirt's parser and schema ask for it. Pure: no host is asked.
+/// What a definition must have by its type, as libvirt's parser and schema ask for it.
+///
+/// Pure: no host is asked.
 public enum PoolValidation {
     /// The longest name in bytes: it is a file's name, together with a suffix.
     public static let longestName = 250
