@@ -92,12 +92,12 @@ struct NoPrograms: CommandRunner {
 }
 
 /// The code of the error that an operation throws, or nil where it throws none.
-func code(of body: () async throws -> Void) async -> StorageError.Code? {
-    await error(of: body)?.code
+func failureCode(of body: () async throws -> Void) async -> StorageError.Code? {
+    await failure(of: body)?.code
 }
 
 /// The error that an operation throws, or nil where it throws none.
-func error(of body: () async throws -> Void) async -> StorageError? {
+func failure(of body: () async throws -> Void) async -> StorageError? {
     do {
         try await body()
         return nil

@@ -1,0 +1,87 @@
+import SANModel
+import Testing
+
+@testable import SANEngine
+
+@Suite("Order, resize rules, undo")
+struct ValueTests {
+    @Test("names are sorted the way people count")
+    func naturalOrder() {
+        let sorted = [
+            "", "a", "a01", "a1", "a2", "a10", "a10b", "b", "unit:0:0:2", "unit:0:0:10", "unit:0:1:0",
+            "v99999999999999999999998", "v99999999999999999999999", "v100000000000000000000000", "ü",
+        ]
+        #expect(sorted.shuffled().sorted { $0.precedesNaturally($1) } == sorted)
+        for (index, left) in sorted.enumerated() {
+            for (other, right) in sorted.enumerated() {
+                #expect(left.precedesNaturally(right) == (index < other), "\(left) and \(right)")
+            }
+        }
+    }
+
+    private func capacity(
+        _ given: ByteCount, capacity: ByteCount = 100, allocation: ByteCount = 50, available: ByteCount? = 30,
+        isDelta: Bool = false, allowsShrink: Bool = false, allocates: Bool = false
+    ) throws(StorageError) -> ByteCount {
+        var volume = VolumeDefinition(name: "v", capacity: capacity)
+        volume.allocation = allocation
+        return try ResizeRules(
+            volume: volume, available: available, isDelta: isDelta, allowsShrink: allowsShrink, allocates: allocates
+        ).capacity(for: given)
+    }
+
+    @Test("growing, to a size and by one")
+    func grow() throws {
+        #expect(try capacity(150) == 150)
+        #expect(try capacity(20, isDelta: true) == 120)
+        #expect(try capacity(130, allocates: true) == 130)
+        #expect(throws: StorageError.self) { try capacity(131, allocates: true) }
+        #expect(throws: StorageError.self) { try capacity(ByteCount(.max), isDelta: true) }
+    }
+
+    @Test("shrinking needs the flag, ends at what is allocated, and a delta is taken away, down to zero")
+    func shrink() throws {
+        #expect(try capacity(60, allowsShrink: true) == 60)
+        #expect(try capacity(30, isDelta: true, allowsShrink: true) == 70)
+        #expect(try capacity(500, allocation: 0, isDelta: true, allowsShrink: true) == 0)
+        // libvirt's order: the allocation is looked at before the flag.
+        let below = #expect(throws: StorageError.self) { try capacity(40) }
+        #expect(below?.message == "can't shrink capacity below existing allocation")
+        let unasked = #expect(throws: StorageError.self) { try capacity(60) }
+        #expect(
+            unasked?.message
+                == "Can't shrink capacity below current capacity unless shrink flag explicitly specified")
+        #expect(throws: StorageError.self) { try capacity(40, allowsShrink: true) }
+    }
+
+    @Test("steps are taken back last first, all of them, and failures are told beside the original error")
+    func undo() async {
+        let log = Log()
+        var undo = UndoList()
+        for step in 1...3 {
+            undo.append { () async throws(StorageError) in
+                log.add("\(step)")
+                if step != 1 { throw StorageError(.hostFailure, "undo \(step)") }
+            }
+        }
+        let (error, failures) = await undo.run(after: StorageError(.backendFailure, "original"))
+        #expect(log.entries == ["3", "2", "1"])
+        #expect(error.code == .backendFailure && error.message == "original")
+        #expect(error.causes.map(\.message) == ["undo 3", "undo 2"])
+        #expect(failures == error.causes)
+    }
+
+    @Test("undo goes on when the caller is cancelled")
+    func shieldedUndo() async {
+        let task = Task {
+            var undo = UndoList()
+            undo.append { () async throws(StorageError) in
+                if Task.isCancelled { throw StorageError(.cancelled, "not shielded") }
+            }
+            while !Task.isCancelled { await Task.yield() }
+            return await undo.run(after: StorageError(.cancelled, "original")).failures
+        }
+        task.cancel()
+        #expect(await task.value.isEmpty)
+    }
+}
