@@ -33,7 +33,9 @@ let package = Package(
         .executableTarget(name: "sanctl", dependencies: ["SANCommands"], swiftSettings: settings),
         .target(
             name: "SANCommands",
-            dependencies: ["SANBackends", "SANEngine", "SANXML", "SANHost", "SANModel", arguments, system, logging],
+            dependencies: [
+                "SANBackends", "SANEngine", "SANXML", "SANHost", "SANModel", "CLinux", arguments, system, logging,
+            ],
             swiftSettings: nativeSettings
         ),
         .target(

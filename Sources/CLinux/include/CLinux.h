@@ -10,3 +10,8 @@ int san_event_signal(int descriptor);
 int san_event_wait(int descriptor);
 /// pthread_setname_np(3) for the calling thread.
 void san_thread_set_name(const char *_Nonnull name);
+/// Notes each of these signals, where it isn't ignored, in a pipe; the second one of a kind acts as if nobody watched.
+/// To be called once. Returns the pipe's end for san_signals_wait.
+int san_signals_watch(const int *_Nullable signals, int count);
+/// Blocks until there is a signal and returns its number.
+int san_signals_wait(int pipe);

@@ -1,0 +1,41 @@
+import ArgumentParser
+import SANEngine
+import SANModel
+
+extension PoolType: ExpressibleByArgument {}
+extension WipeAlgorithm: ExpressibleByArgument {}
+
+extension PoolType {
+    /// Reads a list such as `dir,iscsi-direct`.
+    ///
+    /// - Throws: `invalid_argument` naming the types there are.
+    static func list(_ text: String) throws(StorageError) -> Set<PoolType> {
+        var types: Set<PoolType> = []
+        for name in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let type = PoolType(rawValue: String(name)) else {
+                let known = PoolType.allCases.map(\.rawValue).joined(separator: ", ")
+                throw StorageError(
+                    .invalidArgument, "there is no pool type '\(String(name).printable)'; there are \(known)")
+            }
+            types.insert(type)
+        }
+        return types
+    }
+}
+
+extension PoolSource.Host {
+    /// `HOST`, `HOST:PORT`, `[IPV6]:PORT`.
+    ///
+    /// - Throws: `invalid_argument`.
+    init(argument: String) throws(StorageError) {
+        let portal = try Portal(parsing: argument, defaultPort: 0)
+        self.init(name: portal.host, port: portal.port == 0 ? nil : portal.port)
+    }
+}
+
+extension SecretReference {
+    /// A UUID, else a usage.
+    init(argument: String) {
+        self = StorageUUID(argument).map { .uuid($0) } ?? .usage(argument)
+    }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+
+/// The POOL that a verb is about.
+struct PoolArgument: ParsableArguments {
+    @Argument(help: "The pool's name or UUID.", completion: .custom(CompletionContext.pools))
+    var pool: String
+}
+
+/// The VOLUME that a verb is about.
+struct VolumeArgument: ParsableArguments {
+    @Argument(help: "The volume's name, key or path.", completion: .custom(CompletionContext.volumes))
+    var volume: String
+
+    @Option(
+        help: "The pool that the volume is in, where its name is ambiguous.",
+        completion: .custom(CompletionContext.pools))
+    var pool: String?
+}
+
+/// The SECRET that a verb is about.
+struct SecretArgument: ParsableArguments {
+    @Argument(
+        help: "The secret's UUID, or iscsi:USAGE, ceph:USAGE, volume:USAGE.",
+        completion: .custom(CompletionContext.secrets))
+    var secret: String
+}
+
+/// The FILE that a verb reads.
+struct FileArgument: ParsableArguments {
+    @Argument(help: "The document; - is standard input.", completion: .file(extensions: ["xml"]))
+    var file: String
+}
+
+/// Whether sizes are for people.
+struct SizeOptions: ParsableArguments {
+    @Flag(help: "Print sizes in bytes.")
+    var bytes = false
+}
+
+/// What `build` does with something that is there already.
+struct BuildOptions: ParsableArguments {
+    @Flag(help: "Build over what is there.")
+    var overwrite = false
+
+    @Flag(help: "Don't build where there is something.")
+    var noOverwrite = false
+
+    func validate() throws {
+        guard !(overwrite && noOverwrite) else {
+            throw ValidationError("--overwrite and --no-overwrite exclude each other")
+        }
+    }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import SANEngine
+import SANModel
+import SANXML
+
+/// The verb `pool edit POOL`.
+struct PoolEdit: StorageCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "edit", abstract: "Change a pool's stored definition in $VISUAL or $EDITOR.")
+
+    @OptionGroup var target: PoolArgument
+    @OptionGroup var globals: GlobalOptions
+
+    func perform(in session: Session) async throws(StorageError) -> Report {
+        let engine = try session.engine()
+        let stored = try await engine.definition(ofPool: target.pool, inactive: true)
+        let draft = try EditorDraft(text: stored.xml, name: stored.name, environment: session.assembly.environment)
+        while true {
+            do throws(StorageError) {
+                try await draft.edit()
+                let bytes = try await draft.read(console: session.console)
+                if bytes == Array(stored.xml.utf8) {
+                    draft.discard()
+                    return .change(.unchanged(try await engine.pool(target.pool)), done: "", already: "was not changed")
+                }
+                let edited = try accept(bytes, inPlaceOf: stored)
+                let change = try await engine.definePool(edited)
+                draft.discard()
+                return .change(change, done: "changed", already: "was already so")
+            } catch {
+                let failure = error.about(.path, draft.path.string)
+                guard session.console.isInteractive, error.code != .cancelled else { throw draft.kept(failure) }
+                session.console.report(failure.lines)
+                let answer: String
+                do throws(StorageError) {
+                    answer = try await session.ask("Edit it again? [Y/n] ")
+                } catch {
+                    throw draft.kept(error)
+                }
+                guard answer.isEmpty || answer.lowercased().hasPrefix("y") else { throw draft.kept(failure) }
+            }
+        }
+    }
+
+    private func accept(
+        _ bytes: [UInt8], inPlaceOf stored: PoolDefinition
+    ) throws(StorageError) -> PoolDefinition {
+        try SchemaCheck(bytes).requireNoViolations()
+        var edited = try PoolDefinition(xml: bytes)
+        edited.uuid = edited.uuid ?? stored.uuid
+        guard edited.name == stored.name, edited.uuid == stored.uuid else {
+            throw StorageError(
+                .invalidArgument,
+                "A pool's name and UUID can't be edited: define another pool and undefine this one",
+                subject: .pool(stored.name))
+        }
+        return edited
+    }
+}

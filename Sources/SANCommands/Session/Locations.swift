@@ -1,0 +1,56 @@
+import SANModel
+import SystemPackage
+
+/// Where sanctl keeps what: from the options, else the environment, else the defaults for root or for an ordinary user.
+struct Locations: Sendable, Hashable {
+    var configuration: FilePath
+    var state: FilePath
+    var runtime: FilePath
+    var hostRoot: FilePath
+
+    /// What the command line said; nil where it said nothing.
+    struct Choice: Sendable, Hashable {
+        var configuration: String?
+        var state: String?
+        var runtime: String?
+        var hostRoot: String?
+    }
+
+    /// Who runs sanctl, and where from.
+    struct User: Sendable, Hashable {
+        var isRoot: Bool
+        var id: UInt32
+        var workingDirectory: FilePath
+    }
+
+    /// - Throws: `invalid_argument` for an empty folder name, and for an ordinary user without `HOME` where it is needed.
+    init(_ choice: Choice, environment: [String: String], user: User) throws(StorageError) {
+        func folder(
+            _ option: String?, _ variable: String, _ standard: String, _ xdg: String, _ fallback: [String]
+        ) throws(StorageError) -> FilePath {
+            if let text = option ?? environment[variable].flatMap({ $0.isEmpty ? nil : $0 }) {
+                guard !text.isEmpty else {
+                    throw StorageError(
+                        .invalidArgument, "The name of a folder is empty: leave the option out, or name one")
+                }
+                return user.workingDirectory.pushing(FilePath(text)).lexicallyNormalized()
+            }
+            if user.isRoot { return FilePath(standard) }
+            // The XDG base directory specification: a relative path is to be ignored.
+            if let base = environment[xdg], base.hasPrefix("/") { return FilePath(base).appending("sanctl") }
+            guard let home = environment["HOME"], home.hasPrefix("/") else {
+                throw StorageError(.invalidArgument, "HOME isn't set: set it, or \(variable)")
+            }
+            return fallback.reduce(FilePath(home)) { $0.appending($1) }
+        }
+        configuration = try folder(
+            choice.configuration, "SANCTL_CONFIG_DIR", "/etc/sanctl", "XDG_CONFIG_HOME", [".config", "sanctl"])
+        state = try folder(
+            choice.state, "SANCTL_STATE_DIR", "/var/lib/sanctl", "XDG_STATE_HOME", [".local", "state", "sanctl"])
+        runtime = try folder(
+            choice.runtime, "SANCTL_RUNTIME_DIR", "/run/sanctl", "XDG_RUNTIME_DIR",
+            [".local", "state", "sanctl", "run"])
+        let root = choice.hostRoot ?? environment["SANCTL_HOST_ROOT"].flatMap { $0.isEmpty ? nil : $0 } ?? "/"
+        hostRoot = user.workingDirectory.pushing(FilePath(root)).lexicallyNormalized()
+    }
+}

@@ -1,0 +1,79 @@
+import SANModel
+import SANXML
+
+extension VolumeAttachment {
+    /// libvirt's `<disk>` element.
+    ///
+    /// - Parameter target: the guest's device, `vda`.
+    /// - Throws: `unsupported` for a format that qemu doesn't have, and for text that XML can't hold.
+    func disk(target: String) throws(StorageError) -> String {
+        let bus = target.hasPrefix("sd") ? "scsi" : target.hasPrefix("hd") ? "ide" : "virtio"
+        var lines: [String] = []
+        let driver = try attribute(driver() == "luks" ? "raw" : try driver())
+        switch route {
+        case .file(let path):
+            lines.append("<disk type='file' device='disk'>")
+            lines.append("  <driver name='qemu' type=\(driver)/>")
+            lines += try source("file=\(try attribute(path))", children: [])
+        case .blockDevice(let path):
+            lines.append("<disk type='block' device='disk'>")
+            lines.append("  <driver name='qemu' type=\(driver)/>")
+            lines += try source("dev=\(try attribute(path))", children: [])
+        case .iscsi(let iscsi):
+            lines.append("<disk type='network' device='disk'>")
+            lines.append("  <driver name='qemu' type=\(driver)/>")
+            lines += try source(
+                "protocol='iscsi' name=\(try attribute("\(iscsi.target)/\(iscsi.lun)"))",
+                children: try children(of: iscsi))
+        }
+        lines.append("  <target dev=\(try attribute(target)) bus='\(bus)'/>")
+        lines.append("</disk>")
+        return lines.joined(separator: "\n") + "\n"
+    }
+
+    private func source(_ attributes: String, children: [String]) throws(StorageError) -> [String] {
+        var inner = children
+        if let encryption {
+            inner += encryption.xml.split(separator: "\n").map { String($0) }
+        }
+        if inner.isEmpty { return ["  <source \(attributes)/>"] }
+        return ["  <source \(attributes)>"] + inner.map { "    " + $0 } + ["  </source>"]
+    }
+
+    private func children(of iscsi: ISCSI) throws(StorageError) -> [String] {
+        var lines = ["<host name=\(try attribute(iscsi.portal.host)) port='\(iscsi.portal.port)'/>"]
+        if let initiator = iscsi.initiator {
+            lines += ["<initiator>", "  <iqn name=\(try attribute(initiator))/>", "</initiator>"]
+        }
+        if let authentication = iscsi.authentication {
+            let secret: String
+            switch authentication.secret {
+            case .uuid(let uuid): secret = "uuid='\(uuid)'"
+            case .usage(let usage): secret = "usage=\(try attribute(usage))"
+            }
+            lines += [
+                "<auth username=\(try attribute(authentication.username))>", "  <secret type='iscsi' \(secret)/>",
+                "</auth>",
+            ]
+        }
+        return lines
+    }
+
+    /// The text as an attribute's value, quotes included.
+    private func attribute(_ text: String) throws(StorageError) -> String {
+        var result = "'"
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "'": result += "&apos;"
+            case "\t", "\n", "\r": result += "&#\(scalar.value);"
+            case "\u{0}"..."\u{1F}", "\u{FFFE}", "\u{FFFF}":
+                throw StorageError(.unsupported, "XML has no way to write '\(text.printable)'", subject: .volume(name))
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "'"
+    }
+}

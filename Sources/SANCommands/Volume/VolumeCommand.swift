@@ -1,0 +1,28 @@
+import ArgumentParser
+import SANEngine
+
+/// The noun `volume`.
+struct VolumeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "volume", abstract: "Storage volumes.",
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Information:",
+                subcommands: [
+                    VolumeList.self, VolumeInfo.self, VolumeDumpXML.self, VolumePath.self, VolumeKey.self,
+                    VolumeName.self,
+                    VolumePool.self, VolumeAttachInfo.self,
+                ]),
+            CommandGroup(
+                name: "Changes:",
+                subcommands: [
+                    VolumeCreate.self, VolumeCreateAs.self, VolumeCreateFrom.self, VolumeClone.self, VolumeResize.self,
+                    VolumeDelete.self, VolumeWipe.self,
+                ]),
+            CommandGroup(name: "Data:", subcommands: [VolumeUpload.self, VolumeDownload.self]),
+        ])
+}
+
+extension VolumeArgument {
+    var reference: VolumeReference { VolumeReference(volume, pool: pool) }
+}
