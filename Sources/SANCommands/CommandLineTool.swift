@@ -13,7 +13,7 @@ public enum CommandLineTool {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let assembly = Assembly(
             environment: ProcessEnvironment.current, console: .standard(), backends: Assembly.backends,
-            commands: Assembly.commands)
+            commands: SubprocessRunner())
         let interrupts = Interrupts()
         let work = Task { await run(arguments, assembly) }
         let watch = Task {

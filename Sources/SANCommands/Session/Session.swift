@@ -16,12 +16,12 @@ public struct Assembly: Sendable {
     public var environment: [String: String]
     public var console: Console
     public var backends: @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend]
-    public var commands: @Sendable (HostRoot) -> any CommandRunner
+    public var commands: any CommandRunner
 
     public init(
         environment: [String: String], console: Console,
         backends: @escaping @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend],
-        commands: @escaping @Sendable (HostRoot) -> any CommandRunner
+        commands: any CommandRunner
     ) {
         self.environment = environment
         self.console = console
@@ -48,7 +48,7 @@ struct Session: Sendable {
     func engine() throws(StorageError) -> StorageEngine {
         let locations = try locations()
         let host = HostRoot(locations.hostRoot)
-        let commands = assembly.commands(host)
+        let commands = assembly.commands
         let console = console
         let level = options.logLevel
         let logger = Logger(label: "sanctl") { _ in ConsoleLog(console: console, logLevel: level) }

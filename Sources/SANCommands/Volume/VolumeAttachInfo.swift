@@ -29,7 +29,7 @@ struct VolumeAttachInfo: StorageCommand {
         let engine = try session.engine()
         let located = try await engine.volume(target.reference)
         let pool = try await engine.definition(ofPool: located.pool)
-        let attachment = try VolumeAttachment(located, in: pool)
+        let attachment = try VolumeAttachment(located.volume, poolType: located.poolType, in: pool)
         var document: JSONObject = ["for": .string(consumer.rawValue), "volume": VolumeRow(located).json]
         document["secrets"] = .nonEmpty(attachment.secrets.map(\.json))
         let body: Report.Body

@@ -37,8 +37,7 @@ struct VolumeAttachment: Sendable {
     let encryption: EncryptionDefinition?
 
     /// - Throws: `unsupported` for what no virtual machine takes, `invalid_state` for a pool whose document lacks the way.
-    init(_ located: LocatedVolume, in pool: PoolDefinition) throws(StorageError) {
-        let volume = located.volume
+    init(_ volume: Volume, poolType: PoolType, in pool: PoolDefinition) throws(StorageError) {
         name = volume.name
         encryption = volume.definition.target.encryption
         let declared = volume.definition.target.format ?? .raw
@@ -47,11 +46,11 @@ struct VolumeAttachment: Sendable {
         switch volume.definition.type {
         case .file: route = .file(volume.path)
         case .block: route = .blockDevice(volume.path)
-        case .network where located.poolType == .iscsiDirect: route = .iscsi(try ISCSI(volume, in: pool))
+        case .network where poolType == .iscsiDirect: route = .iscsi(try ISCSI(volume, in: pool))
         case let type:
             throw StorageError(
                 .unsupported,
-                "A \(type?.rawValue ?? "") volume of a \(located.poolType) pool can't be given to a virtual machine",
+                "A \(type?.rawValue ?? "") volume of a \(poolType) pool can't be given to a virtual machine",
                 subject: .volume(volume.name))
         }
     }

@@ -1,0 +1,133 @@
+import SANEngine
+import SANModel
+import Testing
+
+@testable import SANCommands
+
+@Suite("Giving a volume to a virtual machine")
+struct VolumeAttachmentTests {
+    private func lun(_ raw: UInt64) -> Volume {
+        var definition = VolumeDefinition(name: "unit:0:0:1", type: .network, capacity: ByteCount(1 << 30))
+        definition.target.format = .raw
+        return Volume(definition, unit: LogicalUnit(lun: LogicalUnitNumber(raw: raw), deviceType: .disk))
+    }
+
+    private func pool(port: UInt16? = nil, user: String? = "myname", host: String = "10.0.0.1") -> PoolDefinition {
+        var source = PoolSource()
+        source.hosts = [PoolSource.Host(name: host, port: port)]
+        source.devices = [PoolSource.Device(path: "iqn.2013-06.com.example:pool")]
+        source.initiator = "iqn.2013-06.com.example:initiator"
+        source.authentication = user.map {
+            PoolSource.Authentication(kind: .chap, username: $0, secret: .usage("lab & demo"))
+        }
+        return PoolDefinition(type: .iscsiDirect, name: "san", source: source)
+    }
+
+    private func image(_ path: String, format: VolumeFormat?, type: VolumeType = .file) -> Volume {
+        var definition = VolumeDefinition(name: "disk.img", type: type)
+        definition.target.path = path
+        definition.target.format = format
+        return Volume(definition)
+    }
+
+    private func attach(_ image: Volume) throws -> VolumeAttachment {
+        try VolumeAttachment(image, poolType: .directory, in: PoolDefinition(type: .directory, name: "d"))
+    }
+
+    @Test("iscsi-direct: libvirt's disk names target, LUN, portal and the secret by reference")
+    func iscsiLibvirt() throws {
+        let attachment = try VolumeAttachment(lun(1 << 48), poolType: .iscsiDirect, in: pool(port: 3261))
+        #expect(
+            try attachment.disk(target: "vdb") == """
+                <disk type='network' device='disk'>
+                  <driver name='qemu' type='raw'/>
+                  <source protocol='iscsi' name='iqn.2013-06.com.example:pool/1'>
+                    <host name='10.0.0.1' port='3261'/>
+                    <initiator>
+                      <iqn name='iqn.2013-06.com.example:initiator'/>
+                    </initiator>
+                    <auth username='myname'>
+                      <secret type='iscsi' usage='lab &amp; demo'/>
+                    </auth>
+                  </source>
+                  <target dev='vdb' bus='virtio'/>
+                </disk>
+
+                """)
+        #expect(try attachment.uri() == "iscsi://myname@10.0.0.1:3261/iqn.2013-06.com.example:pool/1")
+        #expect(throws: StorageError.self) { try attachment.path() }
+    }
+
+    @Test("iscsi-direct: qemu's node refers to an -object secret by id; IPv6 portals have brackets (L66)")
+    func iscsiQEMU() throws {
+        let attachment = try VolumeAttachment(lun(1 << 48), poolType: .iscsiDirect, in: pool(host: "fd00::1"))
+        let text = JSONWriter.text(of: try attachment.blockDevice(), compact: true)
+        #expect(
+            text == #"{"driver":"raw","file":{"driver":"iscsi","initiator-name":"iqn.2013-06.com.example:initiator","#
+                + #""lun":1,"password-secret":"san-chap","portal":"[fd00::1]:3260","target":"iqn.2013-06.com.example:pool","#
+                + #""transport":"tcp","user":"myname"},"node-name":"san-unit-0-0-1-1ea3c32"}"#)
+        #expect(attachment.secrets.map(\.id) == ["san-chap"])
+    }
+
+    @Test("L21: libiscsi takes a flat LUN as its raw 16 bits; a LUN of more levels has no number to give")
+    func flatLUN() throws {
+        let flat = try VolumeAttachment(
+            lun((0x4000 | 300) << 48), poolType: .iscsiDirect, in: pool(user: nil))
+        #expect(try flat.uri() == "iscsi://10.0.0.1:3260/iqn.2013-06.com.example:pool/16684")
+        #expect(throws: StorageError.self) {
+            try VolumeAttachment(lun(1 << 48 | 1), poolType: .iscsiDirect, in: pool())
+        }
+    }
+
+    @Test("A user name that libiscsi's URL would misread is left out of it")
+    func oddUser() throws {
+        let attachment = try VolumeAttachment(lun(1 << 48), poolType: .iscsiDirect, in: pool(user: "a%b@c"))
+        #expect(try attachment.uri() == "iscsi://10.0.0.1:3260/iqn.2013-06.com.example:pool/1")
+    }
+
+    @Test("A file by path, URI, disk and node, whatever its name")
+    func file() throws {
+        let attachment = try attach(image("/pools/a b'<é>.qcow2", format: "qcow2"))
+        #expect(try attachment.path() == "/pools/a b'<é>.qcow2")
+        #expect(try attachment.uri() == "file:///pools/a%20b%27%3C%C3%A9%3E.qcow2")
+        #expect(
+            try attachment.disk(target: "sda") == """
+                <disk type='file' device='disk'>
+                  <driver name='qemu' type='qcow2'/>
+                  <source file='/pools/a b&apos;&lt;é&gt;.qcow2'/>
+                  <target dev='sda' bus='scsi'/>
+                </disk>
+
+                """)
+        #expect(
+            JSONWriter.text(of: try attachment.blockDevice(), compact: true)
+                == #"{"driver":"qcow2","file":{"driver":"file","filename":"/pools/a b'<é>.qcow2"},"#
+                + #""node-name":"san-disk.img"}"#)
+    }
+
+    @Test("What isn't known to be an image is raw: nobody probes what a guest has written (CVE-2024-32498)")
+    func neverProbed() throws {
+        for format in [nil, "unknown", "iso", "none"] as [VolumeFormat?] {
+            #expect(try attach(image("/x", format: format)).driver() == "raw")
+        }
+        #expect(throws: StorageError.self) { try attach(image("/x", format: "dir")).driver() }
+        #expect(throws: StorageError.self) { try attach(image("/x", format: "dir", type: .dir)) }
+    }
+
+    @Test("An encrypted image needs its key by id, and qemu's luks driver")
+    func encrypted() throws {
+        var volume = image("/x", format: "raw")
+        volume.definition.target.encryption = EncryptionDefinition(format: .luks, secrets: [.usage("/x")])
+        let attachment = try attach(volume)
+        #expect(attachment.secrets.map(\.type) == ["volume"])
+        #expect(
+            JSONWriter.text(of: try attachment.blockDevice(), compact: true)
+                == #"{"driver":"luks","file":{"driver":"file","filename":"/x"},"key-secret":"san-key","node-name":"san-disk.img"}"#
+        )
+    }
+
+    @Test("Text that XML can't hold is refused, not mangled")
+    func unspeakable() throws {
+        #expect(throws: StorageError.self) { try attach(image("/a\u{1}b", format: "raw")).disk(target: "vda") }
+    }
+}
