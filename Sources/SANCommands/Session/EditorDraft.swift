@@ -58,7 +58,8 @@ struct EditorDraft: Sendable {
     }
 
     func read(console: Console) async throws(StorageError) -> [UInt8] {
-        try await InputFile(path.string, console: console).read(limit: Session.documentLimit)
+        try await InputFile(path.string, console: console).read(
+            limit: Session.documentLimit, excess: .malformedDefinition)
     }
 
     /// The text is stored, or as it was before: the draft isn't needed.

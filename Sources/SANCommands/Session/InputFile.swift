@@ -18,18 +18,22 @@ struct InputFile: Sendable {
 
     /// Everything in it.
     ///
-    /// - Parameter limit: the most bytes that are read; more is an error.
-    /// - Throws: `not_found`, `permission_denied`, `invalid_argument` for a folder and for more than `limit`, `host_failure`,
+    /// - Parameters:
+    ///   - limit: the most bytes that are read; more is an error.
+    ///   - excess: that error's code.
+    /// - Throws: `not_found`, `permission_denied`, `invalid_argument` for a folder, `excess`, `host_failure`,
     ///   `cancelled` (a pipe may never end).
-    func read(limit: Int) async throws(StorageError) -> [UInt8] {
+    func read(
+        limit: Int, excess: StorageError.Code = .invalidArgument
+    ) async throws(StorageError) -> [UInt8] {
         let file = self
         return try await withBlockingThread(named: "san-input", until: .never, waitingFor: name) {
             () throws(StorageError) in
             do {
-                guard let path = file.path else { return try file.readAll(file.standardInput, limit) }
+                guard let path = file.path else { return try file.readAll(file.standardInput, limit, excess) }
                 let descriptor = try FileDescriptor.open(FilePath(path), .readOnly, options: [.closeOnExec])
                 defer { try? descriptor.close() }  // it was only read
-                return try file.readAll(descriptor, limit)
+                return try file.readAll(descriptor, limit, excess)
             } catch let error as StorageError {
                 throw error
             } catch let error as Errno {
@@ -40,7 +44,7 @@ struct InputFile: Sendable {
         }
     }
 
-    private func readAll(_ descriptor: FileDescriptor, _ limit: Int) throws -> [UInt8] {
+    private func readAll(_ descriptor: FileDescriptor, _ limit: Int, _ excess: StorageError.Code) throws -> [UInt8] {
         var result: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -51,7 +55,7 @@ struct InputFile: Sendable {
             result += chunk[..<count]
             guard result.count <= limit else {
                 throw StorageError(
-                    .invalidArgument, "\(name.printable) is longer than \(limit) bytes", subject: .path(name))
+                    excess, "\(name.printable) is longer than \(limit) bytes", subject: .path(name))
             }
         }
     }
@@ -75,15 +79,15 @@ extension StorageError {
 }
 
 extension Session {
-    /// The most bytes of a document that are read: a hundred times the longest that makes sense.
-    static let documentLimit = 4 << 20
+    /// The most bytes of a document that are read: what the XML reader takes, see ``XMLDocument``.
+    static let documentLimit = 16 << 20
 
     /// A document from a FILE argument; errors about its text name the file.
     func document<Document>(
         _ argument: String, validated: Bool = false, _ parse: ([UInt8]) throws(StorageError) -> Document
     ) async throws(StorageError) -> Document {
         let file = InputFile(argument, console: console)
-        let bytes = try await file.read(limit: Session.documentLimit)
+        let bytes = try await file.read(limit: Session.documentLimit, excess: .malformedDefinition)
         do throws(StorageError) {
             if validated { try SchemaCheck(bytes).requireNoViolations() }
             return try parse(bytes)
