@@ -19,12 +19,11 @@ struct DoctorCommand: StorageCommand {
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let known = try await session.engine().capabilities()
-        let asked = types ?? Set(known.map(\.type))
-        let rows = asked.sorted { $0.rawValue < $1.rawValue }.map { type in
-            DoctorRow(
-                type: type,
-                availability: known.first { $0.type == type }?.availability ?? BackendRow.missing(type).availability)
-        }
+        // A type without a backend has no operations: nothing that is installed would help, unless it is asked for.
+        let rows =
+            known
+            .filter { types?.contains($0.type) ?? !$0.operations.isEmpty }
+            .map { DoctorRow(type: $0.type, availability: $0.availability) }
         let missing = rows.filter { !$0.availability.isAvailable }
         var report = Report(
             .table(Table(rows)), document: ["ready": .bool(missing.isEmpty), "types": .array(rows.map(\.json))])

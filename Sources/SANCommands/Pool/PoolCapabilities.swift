@@ -14,29 +14,12 @@ struct PoolCapabilities: StorageCommand {
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let known = try await session.engine().capabilities()
-        let rows = known.map { BackendRow(type: $0.type, availability: $0.availability, operations: $0.operations) }
-        let shown =
-            type.map { type in [rows.first { $0.type == type } ?? .missing(type)] }
-            ?? rows.sorted { $0.type.rawValue < $1.type.rawValue }
+        let shown = known.filter { type == nil || $0.type == type }
         return Report(.table(Table(shown)), document: ["types": .array(shown.map(\.json))])
     }
 }
 
-/// What one type of pool can do on this host.
-struct BackendRow: Listing {
-    var type: PoolType
-    var availability: Availability
-    var operations: [String]
-
-    /// A type that this build has no backend for.
-    static func missing(_ type: PoolType) -> BackendRow {
-        BackendRow(
-            type: type,
-            availability: Availability(
-                isAvailable: false, reason: "This build of sanctl has no backend for \(type) pools"),
-            operations: [])
-    }
-
+extension BackendCapabilities: Listing {
     static func columns(_ style: ListingStyle) -> [Table.Column] {
         [
             .left("TYPE"), .left("AVAILABLE"), .left("LIBRARY", optional: true), .left("PACKAGE", optional: true),

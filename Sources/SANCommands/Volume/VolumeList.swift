@@ -14,10 +14,7 @@ struct VolumeList: StorageCommand {
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let (status, volumes) = try await session.engine().volumes(ofPool: target.pool)
-        let rows =
-            volumes
-            .map { VolumeRow(pool: status.name, volume: $0) }
-            .sorted { NaturalOrder.isBefore($0.volume.name, $1.volume.name) }
+        let rows = volumes.map { VolumeRow(pool: status.name, volume: $0) }
         var report = Report(
             .table(Table(rows, ListingStyle(isExact: sizes.bytes, isDetailed: details))),
             document: [
