@@ -100,7 +100,10 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "SANCommandsTests", dependencies: ["SANCommands", "SANTestSupport", "sanctl", system],
+            name: "SANCommandsTests",
+            dependencies: [
+                "SANCommands", "SANEngine", "SANHost", "SANModel", "SANTestSupport", "sanctl", arguments, system,
+            ],
             swiftSettings: settings
         ),
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
