@@ -2,6 +2,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "CLinuxFiles.h"
+
 /// eventfd(2) in semaphore mode, close-on-exec.
 int san_event_create(void);
 /// Adds one to the event.
