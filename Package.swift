@@ -45,7 +45,7 @@ let package = Package(
         ),
         .target(
             name: "SANBackendDirectory",
-            dependencies: ["SANEngine", "SANHost", "SANModel", system],
+            dependencies: ["SANEngine", "SANHost", "SANModel", "CLinux", system],
             swiftSettings: nativeSettings
         ),
         .target(
