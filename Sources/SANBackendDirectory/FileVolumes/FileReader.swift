@@ -1,0 +1,231 @@
+import CLinux
+import SANModel
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// Reads the files of a folder as volumes: one open, one statx, one read of a header, one close for most of them.
+struct FileReader {
+    private let folder: OpenFile
+    private let system: FileSystem
+    private var buffer = [UInt8](repeating: 0, count: ImageHeader.firstRead)
+
+    init(folder: OpenFile, system: FileSystem) {
+        self.folder = folder
+        self.system = system
+    }
+
+    /// A volume of a listing; nil for what isn't one: a pipe, a socket, a device, a dangling link, a file that has just gone.
+    mutating func volume(at index: Int, of entries: FolderEntries) -> Volume? {
+        guard let name = entries.name(at: index), FileName.isUsable(name) else {
+            return unusable(entries.bytes(at: index), type: entries.type(at: index))
+        }
+        switch Int(entries.type(at: index)) {
+        case Int(DT_REG): return regular(name)
+        case Int(DT_FIFO), Int(DT_SOCK), Int(DT_CHR), Int(DT_BLK): return nil
+        default: return volume(named: name)
+        }
+    }
+
+    /// The volume of a name; nil where there is none.
+    mutating func volume(named name: String) -> Volume? {
+        do throws(StorageError) {
+            let status = try folder.status(of: name)
+            switch status.kind {
+            case .file: return regular(name)
+            case .folder: return describe(name, status)
+            case .link: return linked(name)
+            case .other: return nil
+            }
+        } catch {
+            return error.code == .notFound ? nil : broken(name, error)
+        }
+    }
+
+    /// The image of an open file, and its status.
+    mutating func image(of file: OpenFile, name: String) throws(StorageError) -> (ImageHeader, FileStatus) {
+        let status = try file.status()
+        guard status.kind == .file else { return (.spanningFile(.raw), status) }
+        return (try header(of: file, name: name, status), status)
+    }
+
+    private mutating func regular(_ name: String) -> Volume? {
+        do throws(StorageError) {
+            return try describe(name, folder.open(name, O_RDONLY))
+        } catch  where error.code == .notFound {
+            return nil
+        } catch {
+            return broken(name, error)
+        }
+    }
+
+    /// What a link leads to, as long as that is in the folder too.
+    private mutating func linked(_ name: String) -> Volume? {
+        do throws(StorageError) {
+            return try describe(name, folder.openBeneath(try destination(of: name) ?? name, O_RDONLY))
+        } catch {
+            switch error.code {
+            case .notFound: return nil
+            case .permissionDenied:
+                let message = "The link '\(name.printable)' leads out of the pool's folder, and isn't followed"
+                return broken(name, StorageError(.permissionDenied, message, subject: .volume(name.printable)))
+            default: return broken(name, error)
+            }
+        }
+    }
+
+    /// The part below the folder of a link to an absolute path in it, which RESOLVE_BENEATH refuses as such.
+    private func destination(of name: String) throws(StorageError) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let result = unsafe buffer.withUnsafeMutableBufferPointer { bytes -> Int64 in
+            guard let start = bytes.baseAddress else { return 0 }
+            return unsafe san_link_read(folder.descriptor, name, start, bytes.count)
+        }
+        let count = try check(result, cannot: "read the link", folder.path(of: name))
+        let target = String(decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let prefix = folder.path(of: "")
+        return target.hasPrefix(prefix) && target != prefix ? String(target.dropFirst(prefix.count)) : nil
+    }
+
+    private mutating func describe(_ name: String, _ file: OpenFile) throws(StorageError) -> Volume? {
+        let status = try file.status()
+        switch status.kind {
+        case .folder: return describe(name, status)
+        case .link, .other: return nil
+        case .file: break
+        }
+        let header = try header(of: file, name: name, status)
+        var volume = describe(name, status, header)
+        if system.hasLabels { volume.definition.target.permissions?.label = file.label() }
+        if system.isBtrfs { volume.definition.target.noCopyOnWrite = san_file_no_copy_on_write(file.descriptor) == 1 }
+        return volume
+    }
+
+    private mutating func header(
+        of file: OpenFile, name: String, _ status: FileStatus
+    ) throws(StorageError) -> ImageHeader {
+        guard status.size > 0 else { return .spanningFile(.raw) }
+        let count = try file.read(into: &buffer, at: 0)
+        switch ImageHeader.parse(buffer.span.extracting(0..<count), fileSize: status.size) {
+        case .needs(let needed): return try longHeader(of: file, needed, status.size)
+        case .header(let header) where header.format == .raw && header.flaws.isEmpty:
+            return try distantHeader(of: file, name: name, status) ?? header
+        case .header(let header): return header
+        }
+    }
+
+    /// Reads again where a header is longer than the first read: each round needs more than the one before, up to a limit.
+    private func longHeader(of file: OpenFile, _ needed: Int, _ size: UInt64) throws(StorageError) -> ImageHeader {
+        var needed = needed
+        while true {
+            var bytes = [UInt8](repeating: 0, count: needed)
+            let count = try file.read(into: &bytes, at: 0)
+            switch ImageHeader.parse(bytes.span.extracting(0..<count), fileSize: size) {
+            case .header(let header): return header
+            case .needs(let more) where count == needed && more > needed: needed = more
+            case .needs: return .spanningFile(.raw, flaws: ["It became shorter while its header was read"])
+            }
+        }
+    }
+
+    /// What tells itself by other bytes than the first: iso, and by their names dmg and fixed vhd.
+    private mutating func distantHeader(
+        of file: OpenFile, name: String, _ status: FileStatus
+    ) throws(StorageError) -> ImageHeader? {
+        if ImageHeader.mayHaveFooter(name), status.size >= UInt64(ImageHeader.footerLength) {
+            var footer = [UInt8](repeating: 0, count: ImageHeader.footerLength)
+            let count = try file.read(into: &footer, at: status.size - UInt64(footer.count))
+            if let header = ImageHeader.parseFooter(footer.span.extracting(0..<count), fileSize: status.size) {
+                return header
+            }
+        }
+        // One block at most is the sparse image that 'qemu-img create' and we make: no descriptor can be 32 KiB into that.
+        let hasRoom = status.size >= ImageHeader.isoOffset + 2048
+        guard hasRoom, status.allocation > 4096 || name.lowercased().hasSuffix(".iso") else { return nil }
+        var descriptor = [UInt8](repeating: 0, count: 8)
+        let count = try file.read(into: &descriptor, at: ImageHeader.isoOffset)
+        return ImageHeader.parseISO(descriptor.span.extracting(0..<count))
+    }
+}
+
+/// Documents of what was read.
+extension FileReader {
+    private func base(_ name: String, _ type: VolumeType) -> VolumeDefinition {
+        var definition = VolumeDefinition(name: name, type: type)
+        let path = folder.path(of: name)
+        definition.key = path
+        definition.target.path = path
+        return definition
+    }
+
+    private func describe(_ name: String, _ status: FileStatus) -> Volume {
+        var definition = base(name, .dir)
+        definition.capacity = 0
+        definition.allocation = 0
+        definition.target.format = .directory
+        definition.target.permissions = status.permissions
+        definition.target.timestamps = status.timestamps
+        return Volume(definition)
+    }
+
+    private func describe(_ name: String, _ status: FileStatus, _ header: ImageHeader) -> Volume {
+        var definition = base(name, .file)
+        definition.capacity = header.spansFile ? ByteCount(status.size) : header.capacity
+        definition.allocation = ByteCount(status.allocation)
+        definition.physical = status.size == 0 ? nil : ByteCount(status.size)
+        definition.target.format = header.format
+        definition.target.permissions = status.permissions
+        definition.target.timestamps = status.timestamps
+        definition.target.compat = header.compat
+        definition.target.clusterSize = header.clusterSize
+        definition.target.features = header.features
+        definition.target.encryption = header.encryption.map { EncryptionDefinition(format: $0) }
+        var problems: [Problem] = []
+        if !header.flaws.isEmpty {
+            let subject = StorageError.Subject.volume(name)
+            problems = header.flaws.map { Problem(code: .backendFailure, message: "\(name): \($0)", subject: subject) }
+        }
+        if let backing = header.backing {
+            let (path, isClean) = BackingName.path(of: backing.name, in: folder.path)
+            definition.backingStore = BackingStore(path: path, format: backing.format)
+            if !isClean {
+                let message = "\(name): The name of its backing file isn't text"
+                problems.append(Problem(code: .backendFailure, message: message, subject: .volume(name)))
+            }
+        }
+        return Volume(definition, problems: problems)
+    }
+
+    /// A file that is there but can't be read: what its status says, and why.
+    private func broken(_ name: String, _ error: StorageError) -> Volume? {
+        var definition = base(name, .file)
+        do throws(StorageError) {
+            let status = try folder.status(of: name)
+            if status.kind == .other { return nil }
+            definition.target.permissions = status.permissions
+            definition.target.timestamps = status.timestamps
+            if status.kind == .file {
+                definition.allocation = ByteCount(status.allocation)
+                definition.physical = ByteCount(status.size)
+            }
+        } catch {
+            return nil
+        }
+        return Volume(definition, problems: [Problem(error.about(.volume, name.printable))])
+    }
+
+    /// A file whose name no document can have: shown with escapes, and not usable.
+    private func unusable(_ name: ArraySlice<UInt8>, type: UInt8) -> Volume? {
+        guard !name.starts(with: Staging.prefix.utf8), [DT_REG, DT_LNK, DT_DIR, DT_UNKNOWN].contains(Int(type)) else {
+            return nil
+        }
+        let shown = String(decoding: name, as: UTF8.self).printable
+        let error = StorageError(
+            .invalidArgument, "A file whose name isn't UTF-8, or has control characters, can't be used: rename it",
+            subject: .volume(shown))
+        return Volume(base(shown, .file), problems: [Problem(error)])
+    }
+}

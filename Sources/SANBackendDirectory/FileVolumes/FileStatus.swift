@@ -1,0 +1,71 @@
+import CLinux
+import SANModel
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// What the host says of a file.
+struct FileStatus: Sendable, Hashable {
+    enum Kind: Sendable, Hashable {
+        case file, folder, link, other
+    }
+
+    var kind: Kind
+    var size: UInt64
+    /// Bytes of the blocks that it has.
+    var allocation: UInt64
+    var device: UInt64
+    var inode: UInt64
+    var permissions: Permissions
+    var timestamps: Timestamps
+
+    init(_ status: san_file_status) {
+        kind =
+            switch status.mode & UInt32(S_IFMT) {
+            case UInt32(S_IFREG): .file
+            case UInt32(S_IFDIR): .folder
+            case UInt32(S_IFLNK): .link
+            default: .other
+            }
+        size = status.size
+        allocation = status.allocation
+        device = status.device
+        inode = status.inode
+        permissions = Permissions(mode: status.mode & 0o7777, owner: status.owner, group: status.group)
+        timestamps = Timestamps(
+            access: Timestamp(seconds: status.access_seconds, nanoseconds: status.access_nanoseconds),
+            birth: status.has_birth != 0
+                ? Timestamp(seconds: status.birth_seconds, nanoseconds: status.birth_nanoseconds) : nil,
+            change: Timestamp(seconds: status.change_seconds, nanoseconds: status.change_nanoseconds),
+            modification: Timestamp(seconds: status.modification_seconds, nanoseconds: status.modification_nanoseconds))
+    }
+
+    /// Whether it has fewer blocks than bytes.
+    var isSparse: Bool { allocation < size }
+}
+
+/// What the file system of a folder offers.
+struct FileSystem: Sendable, Hashable {
+    /// From linux/magic.h.
+    static let btrfs: UInt64 = 0x9123_683E
+
+    var capacity: UInt64
+    var free: UInt64
+    var isBtrfs: Bool
+    /// Whether its files have SELinux labels: on a kernel with SELinux each has.
+    var hasLabels: Bool
+
+    init(of folder: OpenFile) throws(StorageError) {
+        var system = san_file_system()
+        try check(
+            unsafe san_file_system(folder.descriptor, &system), cannot: "find the size of the file system of",
+            folder.path)
+        capacity = system.capacity
+        free = min(system.free, system.capacity)
+        isBtrfs = system.type == FileSystem.btrfs
+        hasLabels = folder.label() != nil
+    }
+}

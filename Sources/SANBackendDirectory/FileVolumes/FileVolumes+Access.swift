@@ -1,0 +1,52 @@
+import SANModel
+
+extension FileVolumes {
+    /// Opens the file of a volume that was listed, after making sure that it is still that file.
+    ///
+    /// - Throws: `not_found`, `unsupported` for a link and for a folder, `invalid_state` where another file has taken its name.
+    func openListed(_ volume: Volume, _ flags: Int32) throws(StorageError) -> OpenFile {
+        let name = try FileName(volume.name)
+        let folder = try open()
+        do throws(StorageError) {
+            let named = try folder.status(of: name.text)
+            guard named.kind != .link else {
+                throw StorageError(
+                    .unsupported, "'\(name.text)' is a link: use the volume that it leads to",
+                    subject: .volume(name.text))
+            }
+            try requireFile(named, name)
+            let file = try folder.open(name.text, flags)
+            let status = try file.status()
+            try requireFile(status, name)
+            try compare(status, with: volume)
+            return file
+        } catch  where error.code == .notFound {
+            throw missing(name.text)
+        }
+    }
+
+    private func requireFile(_ status: FileStatus, _ name: FileName) throws(StorageError) {
+        guard status.kind == .file else {
+            throw StorageError(
+                .unsupported, "'\(name.text)' isn't a file, so it has no data of its own", subject: .volume(name.text))
+        }
+    }
+
+    /// The time of birth belongs to the inode: another file under the same name has another.
+    func compare(_ status: FileStatus, with volume: Volume) throws(StorageError) {
+        guard let listed = volume.definition.target.timestamps?.birth, let now = status.timestamps.birth, listed != now
+        else { return }
+        throw StorageError(
+            .invalidState, "'\(volume.name.printable)' isn't the file that was listed any more: refresh the pool",
+            subject: .volume(volume.name.printable))
+    }
+
+    /// The image in a file that is open.
+    func image(of file: OpenFile, named name: String) throws(StorageError) -> (header: ImageHeader, status: FileStatus)
+    {
+        let folder = try open()
+        var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
+        let (header, status) = try reader.image(of: file, name: name)
+        return (header, status)
+    }
+}

@@ -1,0 +1,95 @@
+import CLinux
+public import SANEngine
+import SANHost
+public import SANModel
+import SystemPackage
+
+extension FileVolumes {
+    /// Changes the capacity of a volume.
+    ///
+    /// - Throws: `unsupported` for formats that have one size for ever, `not_found`, `invalid_state`.
+    public func resize(
+        _ volume: Volume, to request: ResizeRequest, in context: OperationContext
+    ) async throws(StorageError) -> Change<Volume> {
+        let step = try await blocking(context) { () throws(StorageError) in try resizeInPlace(volume, to: request) }
+        switch step {
+        case .done(let change): return change
+        case .program(let resize):
+            var passphrase: SecretBytes?
+            if resize.isEncrypted {
+                guard let secret = volume.definition.target.encryption?.secrets.first else {
+                    throw StorageError(
+                        .unsupported, "'\(volume.name.printable)' is encrypted, and nothing says with which secret",
+                        subject: .volume(volume.name.printable))
+                }
+                passphrase = try await context.secrets.value(for: secret, usage: .volume)
+            }
+            try await QemuImg(commands: commands).resize(
+                location.appending(volume.name), resize, passphrase: passphrase, until: context.deadline)
+            return .changed(try await inspect(volume.name, in: context))
+        }
+    }
+
+    private enum ResizeStep {
+        case done(Change<Volume>)
+        case program(QemuImg.Resize)
+    }
+
+    private func resizeInPlace(_ volume: Volume, to request: ResizeRequest) throws(StorageError) -> ResizeStep {
+        let file = try openListed(volume, FileFlags.readWrite)
+        let (header, status) = try image(of: file, named: volume.name)
+        try header.refuseExternalData(of: volume)
+        let wanted = request.capacity
+        if header.spansFile || header.format == "luks" {
+            // LUKS has no size of its own: the payload is the rest of the file.
+            let offset = header.payloadOffset ?? 0
+            guard header.spansFile || header.payloadOffset != nil, let size = offset.adding(wanted) else {
+                throw StorageError(
+                    .unsupported, "The header of '\(volume.name.printable)' makes no sense, so it can't be resized",
+                    subject: .volume(volume.name.printable))
+            }
+            guard size.bytes != status.size else { return .done(.unchanged(try inspect(volume.name))) }
+            try file.truncate(to: size.bytes)
+            if request.allocates, size.bytes > status.size {
+                do throws(StorageError) {
+                    try file.allocate(status.size, size.bytes - status.size)
+                } catch {
+                    try file.truncate(to: status.size)
+                    throw error
+                }
+            }
+            return .done(.changed(try inspect(volume.name)))
+        }
+        guard [.qcow2, "qed"].contains(header.format), let capacity = header.capacity else {
+            throw StorageError(
+                .unsupported, "A \(header.format) volume can't be resized: raw, qcow2, qed and luks can",
+                subject: .volume(volume.name.printable))
+        }
+        guard wanted != capacity else { return .done(.unchanged(try inspect(volume.name))) }
+        let allocates = request.allocates && wanted > capacity && header.format == .qcow2
+        return .program(
+            QemuImg.Resize(
+                format: header.format.rawValue, capacity: wanted, shrinks: wanted < capacity, allocates: allocates,
+                hasBacking: header.backing != nil, isEncrypted: header.encryption != nil))
+    }
+
+    /// Removes a volume: a file, a link, or an empty folder.
+    ///
+    /// - Throws: `invalid_state` for a folder that isn't empty and where another file has taken the name.
+    public func delete(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Change<Void> {
+        try await blocking(context) { () throws(StorageError) in
+            let name = try FileName(volume.name)
+            let folder = try open()
+            do throws(StorageError) {
+                let status = try folder.status(of: name.text)
+                if status.kind != .link { try compare(status, with: volume) }
+                let isFolder = status.kind == .folder
+                let removed = unsafe san_file_remove(folder.descriptor, name.text, isFolder ? 1 : 0)
+                try check(removed, cannot: "delete", folder.path(of: name.text))
+                return .changed(())
+            } catch  where error.code == .notFound {
+                return .unchanged(())
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import CLinux
+public import SANEngine
+import SANHost
+public import SANModel
+import SystemPackage
+
+extension FileVolumes {
+    /// Makes a volume: empty, or filled from another.
+    ///
+    /// - Throws: `already_exists`, `invalid_argument`, `unsupported`, `unavailable` where `qemu-img` is missing.
+    public func create(_ request: VolumeRequest, in context: OperationContext) async throws(StorageError) -> Volume {
+        let plan = try CreationPlan(request.definition, preallocatesMetadata: request.preallocatesMetadata)
+        var passphrase: SecretBytes?
+        if let secret = plan.secret { passphrase = try await context.secrets.value(for: secret, usage: .volume) }
+        let staging = try await blocking(context) { () throws(StorageError) in try stage(plan) }
+        if let origin = request.origin {
+            try await fill(staging, plan, from: origin, passphrase, in: context)
+        } else {
+            try await make(staging, plan, passphrase, in: context)
+        }
+        return try await blocking(context) { () throws(StorageError) in try publish(staging, plan) }
+    }
+
+    private func stage(_ plan: CreationPlan) throws(StorageError) -> Staging {
+        let folder = try open()
+        do throws(StorageError) {
+            _ = try folder.status(of: plan.name.text)
+        } catch  where error.code == .notFound {
+            return try Staging(in: folder)
+        }
+        throw Staging.exists(plan.name, in: folder)
+    }
+
+    /// The path of a staged file, for programs.
+    func path(_ staging: Staging, _ name: String = Staging.volume) -> FilePath {
+        location.appending(staging.name).appending(name)
+    }
+
+    private func make(
+        _ staging: Staging, _ plan: CreationPlan, _ passphrase: SecretBytes?, in context: OperationContext
+    ) async throws(StorageError) {
+        switch plan.kind {
+        case .folder:
+            try await blocking(context) { () throws(StorageError) in
+                let made = unsafe san_folder_make(staging.folder.descriptor, Staging.volume, 0o700)
+                try check(made, cannot: "make a folder in", path)
+            }
+        case .raw(let allocation):
+            let capacity = try plan.requiredCapacity
+            try await blocking(context) { () throws(StorageError) in
+                let file = try staging.makeFile()
+                try setCopyOnWrite(of: file, plan)
+                try file.truncate(to: capacity.bytes)
+                try file.allocate(0, min(allocation ?? capacity, capacity).bytes)
+            }
+        case .image(let format, let options):
+            let capacity: ByteCount
+            if let given = plan.capacity {
+                capacity = given
+            } else {
+                capacity = try await blocking(context) { () throws(StorageError) in try backingCapacity(plan) }
+            }
+            try await QemuImg(commands: commands).create(
+                path(staging), format: format, options: options, backing: plan.backing, capacity: capacity,
+                passphrase: passphrase, until: context.deadline)
+        }
+    }
+
+    /// The capacity of the file that the administrator has named as backing store, read as what they say it is.
+    private func backingCapacity(_ plan: CreationPlan) throws(StorageError) -> ByteCount {
+        guard let backing = plan.backing else { return try plan.requiredCapacity }
+        let resolved = FilePath(BackingName.resolve(backing.name, in: location.string))
+        let folder = try OpenFile.folder(
+            resolved.removingLastComponent(), shownAs: resolved.removingLastComponent().string)
+        guard let name = resolved.lastComponent?.string else { return try plan.requiredCapacity }
+        let file = try folder.openBeneath(name, FileFlags.read)
+        var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
+        let (header, status) = try reader.image(of: file, name: name)
+        if backing.format == "raw" { return ByteCount(status.size) }
+        guard header.format.driver == backing.format, let capacity = header.capacity else {
+            throw StorageError(
+                .invalidArgument, "The backing store '\(resolved.string.printable)' isn't a \(backing.format) image",
+                subject: .path(resolved.string.printable))
+        }
+        return capacity
+    }
+
+    /// Gives the volume its owner, mode and label, and then its name.
+    private func publish(_ staging: Staging, _ plan: CreationPlan) throws(StorageError) -> Volume {
+        let file = try staging.folder.open(Staging.volume, FileFlags.read)
+        let permissions = plan.definition.target.permissions ?? Permissions()
+        let isLabelled = try file.apply(permissions, defaultMode: plan.kind == .folder ? 0o711 : 0o600)
+        try staging.publish(as: plan.name)
+        var volume = try inspect(plan.name.text)
+        if !isLabelled {
+            volume.problems.append(
+                Problem(
+                    code: .unsupported,
+                    message: "The label wasn't set: this kernel has no SELinux, or the file system no labels",
+                    subject: .volume(plan.name.text)))
+        }
+        return volume
+    }
+
+    func setCopyOnWrite(of file: OpenFile, _ plan: CreationPlan) throws(StorageError) {
+        guard plan.definition.target.noCopyOnWrite else { return }
+        guard try FileSystem(of: file).isBtrfs else {
+            throw StorageError(
+                .unsupported, "<nocow/> is for btrfs, and '\(path.printable)' is on another file system",
+                subject: .volume(plan.name.text))
+        }
+        try check(san_file_set_no_copy_on_write(file.descriptor, 1), cannot: "turn copy-on-write off for", file.path)
+    }
+}
+
+extension CreationPlan {
+    var requiredCapacity: ByteCount {
+        get throws(StorageError) {
+            guard let capacity else {
+                throw StorageError(.invalidArgument, "A volume needs a <capacity>", subject: .volume(name.text))
+            }
+            return capacity
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import SANEngine
+import SANHost
+import SANModel
+import SystemPackage
+
+/// Filling a new volume from another one.
+extension FileVolumes {
+    func fill(
+        _ staging: Staging, _ plan: CreationPlan, from origin: VolumeRequest.Origin, _ passphrase: SecretBytes?,
+        in context: OperationContext
+    ) async throws(StorageError) {
+        if case .folder = plan.kind {
+            throw StorageError(.unsupported, "A folder can't be filled from a volume", subject: .volume(plan.name.text))
+        }
+        guard plan.backing == nil || plan.backingIsInherited(from: origin.volume) else {
+            throw StorageError(
+                .unsupported, "A copy stands on what its origin stands on: leave <backingStore> out",
+                subject: .volume(plan.name.text))
+        }
+        if let pool = origin.pool as? any FileVolumePool {
+            try await fill(staging, plan, from: origin.volume, of: pool.files, passphrase, in: context)
+        } else if let pool = origin.pool as? any VolumeData {
+            try await fill(staging, plan, from: origin.volume, through: pool, passphrase, in: context)
+        } else {
+            throw StorageError(
+                .unsupported, "The data of '\(origin.volume.name.printable)' can't be read through its pool",
+                subject: .volume(origin.volume.name.printable))
+        }
+    }
+
+    /// From a file of this host: copied as it is, or converted.
+    private func fill(
+        _ staging: Staging, _ plan: CreationPlan, from origin: Volume, of files: FileVolumes,
+        _ passphrase: SecretBytes?, in context: OperationContext
+    ) async throws(StorageError) {
+        let (file, header, status) = try await blocking(context) { () throws(StorageError) in
+            let file = try files.openListed(origin, FileFlags.read)
+            let (header, status) = try files.image(of: file, named: origin.name)
+            return (file, header, status)
+        }
+        try header.refuseExternalData(of: origin)
+        let size = header.spansFile ? ByteCount(status.size) : header.capacity ?? 0
+        if plan.copies(header) {
+            if files.location != location, let backing = header.backing, backing.name.first != UInt8(ascii: "/") {
+                throw StorageError(
+                    .unsupported,
+                    "'\(origin.name.printable)' names its backing file relative to its own folder: it can't be copied into another",
+                    subject: .volume(origin.name.printable))
+            }
+            try await TransferMonitor.run(on: "'\(plan.name.text)'", in: context) { monitor throws(StorageError) in
+                let copy = try staging.makeFile()
+                try setCopyOnWrite(of: copy, plan)
+                let isShared = try FileCopy.copy(file, to: copy, monitor)
+                if case .raw(let wanted?) = plan.kind, wanted >= size, !isShared { try copy.allocate(0, status.size) }
+            }
+        } else {
+            guard header.backing == nil else {
+                throw StorageError(
+                    .unsupported,
+                    "'\(origin.name.printable)' stands on a backing file, which sanctl doesn't open on an image's word: flatten it with 'qemu-img rebase' first",
+                    subject: .volume(origin.name.printable))
+            }
+            guard header.encryption == nil else {
+                throw StorageError(
+                    .unsupported, "'\(origin.name.printable)' is encrypted: it can be copied in its own format only",
+                    subject: .volume(origin.name.printable))
+            }
+            try await convert(
+                files.location.appending(origin.name), header.format.driver, staging, plan, passphrase, in: context)
+        }
+        try await grow(staging, plan, from: size, header, in: context)
+    }
+
+    /// From a pool that isn't made of files: its data is raw.
+    private func fill(
+        _ staging: Staging, _ plan: CreationPlan, from origin: Volume, through pool: any VolumeData,
+        _ passphrase: SecretBytes?, in context: OperationContext
+    ) async throws(StorageError) {
+        var isRaw = false
+        if case .raw = plan.kind { isRaw = true }
+        let name = isRaw ? Staging.volume : Staging.origin
+        let file = try await blocking(context) { () throws(StorageError) in
+            let file = try staging.makeFile(name)
+            try setCopyOnWrite(of: file, plan)
+            return file
+        }
+        let sink = DataEnd(
+            descriptor: FileDescriptor(rawValue: file.descriptor), isSeekable: true, name: file.path)
+        let isSparse = !isRaw || (plan.definition.allocation.map { $0 < origin.definition.capacity ?? 0 } ?? false)
+        let summary = try await pool.download(origin, to: sink, TransferRequest(isSparse: isSparse), in: context)
+        try await blocking(context) { () throws(StorageError) in try file.sync() }
+        if !isRaw { try await convert(path(staging, name), "raw", staging, plan, passphrase, in: context) }
+        try await grow(staging, plan, from: summary.bytes, .spanningFile(.raw), in: context)
+    }
+
+    /// Conversions go on as long as they need: only the user ends them.
+    private func convert(
+        _ origin: FilePath, _ format: String, _ staging: Staging, _ plan: CreationPlan, _ passphrase: SecretBytes?,
+        in context: OperationContext
+    ) async throws(StorageError) {
+        var (target, options) = ("raw", [String]())
+        if case .image(let format, let given) = plan.kind { (target, options) = (format, given) }
+        try await QemuImg(commands: commands).convert(
+            origin, format: format, to: path(staging), format: target, options: options, passphrase: passphrase,
+            until: .never)
+    }
+
+    /// Gives the copy the capacity that was asked for, where that is more than its origin's.
+    private func grow(
+        _ staging: Staging, _ plan: CreationPlan, from size: ByteCount, _ header: ImageHeader,
+        in context: OperationContext
+    ) async throws(StorageError) {
+        guard let wanted = plan.capacity, wanted > size else { return }
+        switch plan.kind {
+        case .folder: return
+        case .raw:
+            try await blocking(context) { () throws(StorageError) in
+                try staging.folder.open(Staging.volume, FileFlags.readWrite).truncate(to: wanted.bytes)
+            }
+        case .image("luks", _):
+            throw StorageError(
+                .unsupported, "A luks copy has the capacity of its origin: resize it afterwards",
+                subject: .volume(plan.name.text))
+        case .image(let format, _):
+            let resize = QemuImg.Resize(
+                format: format, capacity: wanted, shrinks: false, allocates: false,
+                hasBacking: plan.copies(header) && header.backing != nil, isEncrypted: false)
+            try await QemuImg(commands: commands).resize(
+                path(staging), resize, passphrase: nil, until: context.deadline)
+        }
+    }
+}
+
+/// A pool whose volumes are files of a folder: copies from it need no stream.
+protocol FileVolumePool: ActivePool {
+    var files: FileVolumes { get }
+}
+
+extension CreationPlan {
+    /// Whether the origin's file as it is makes the wanted volume.
+    func copies(_ origin: ImageHeader) -> Bool {
+        switch kind {
+        case .folder: return false
+        case .raw: return origin.spansFile
+        case .image("luks", _): return origin.format == "luks"
+        case .image(let wanted, _):
+            guard wanted == origin.format.rawValue, (definition.target.encryption != nil) == (origin.encryption != nil)
+            else { return false }
+            let target = definition.target
+            return (target.compat ?? origin.compat) == origin.compat
+                && (target.clusterSize ?? origin.clusterSize) == origin.clusterSize
+                && (target.features ?? origin.features) == origin.features
+        }
+    }
+
+    /// Whether the document only repeats what the origin stands on, as a clone's does.
+    fileprivate func backingIsInherited(from origin: Volume) -> Bool {
+        definition.backingStore?.path == origin.definition.backingStore?.path
+    }
+}
+
+extension ImageHeader {
+    /// Refuses images that are only a part: a copy would share, and QEMU open, files that a header names (CVE-2022-47951, CVE-2024-32498).
+    func refuseExternalData(of volume: Volume) throws(StorageError) {
+        guard hasExternalData else { return }
+        throw StorageError(
+            .unsupported,
+            "The header of '\(volume.name.printable)' says that its data is in another file, which sanctl doesn't open",
+            subject: .volume(volume.name.printable))
+    }
+}

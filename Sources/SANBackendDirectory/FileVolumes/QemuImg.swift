@@ -1,0 +1,116 @@
+import SANEngine
+import SANHost
+import SANModel
+import SystemPackage
+
+/// `qemu-img`, always told the format of every image; no image's header makes it open another file.
+struct QemuImg: Sendable {
+    let commands: any CommandRunner
+
+    /// The id of the secret object that options refer to.
+    static let secretID = "sec0"
+
+    func create(
+        _ path: FilePath, format: String, options: [String], backing: Backing? = nil, capacity: ByteCount,
+        passphrase: SecretBytes?, until deadline: Deadline
+    ) async throws(StorageError) {
+        var arguments = ["create", "-q", "-f", format] + QemuImg.secret(passphrase)
+        // -u: the backing file isn't opened; its size has been asked for where it was needed.
+        if let backing { arguments += ["-u", "-b", backing.name, "-F", backing.format] }
+        if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
+        try await run(arguments + [path.string, "\(capacity)"], passphrase, until: deadline)
+    }
+
+    struct Backing: Sendable, Hashable {
+        var name: String
+        var format: String
+    }
+
+    func convert(
+        _ origin: FilePath, format: String, to path: FilePath, format target: String, options: [String],
+        passphrase: SecretBytes?, until deadline: Deadline
+    ) async throws(StorageError) {
+        var arguments = ["convert", "-q", "-O", target] + QemuImg.secret(passphrase)
+        if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
+        arguments += [QemuImg.blockNode(origin, format: format, backing: .none), path.string]
+        try await run(arguments, passphrase, until: deadline)
+    }
+
+    struct Resize: Sendable, Hashable {
+        var format: String
+        var capacity: ByteCount
+        var shrinks: Bool
+        var allocates: Bool
+        var hasBacking: Bool
+        var isEncrypted: Bool
+    }
+
+    func resize(
+        _ path: FilePath, _ resize: Resize, passphrase: SecretBytes?, until deadline: Deadline
+    ) async throws(StorageError) {
+        var arguments = ["resize", "-q"] + QemuImg.secret(passphrase)
+        if resize.shrinks { arguments.append("--shrink") }
+        if resize.allocates { arguments.append("--preallocation=falloc") }
+        // A longer backing file would show through in new space, so QEMU writes zeros there as soon as there is one of that length.
+        // A null device stands in for it: whatever the overlay's header names isn't opened.
+        let backing: StandIn = resize.hasBacking ? .zeros(resize.capacity) : .none
+        let node = QemuImg.blockNode(
+            path, format: resize.format, backing: backing, encryption: resize.isEncrypted ? "luks" : nil)
+        try await run(arguments + [node, "\(resize.capacity)"], passphrase, until: deadline)
+    }
+
+    /// What takes the place of the backing file that a header may name.
+    enum StandIn: Sendable, Hashable {
+        case none
+        case zeros(ByteCount)
+    }
+
+    /// A block node as QEMU's `json:` pseudo-protocol has it.
+    static func blockNode(
+        _ path: FilePath, format: String, backing: StandIn, encryption: String? = nil
+    ) -> String {
+        var node = "json:{\"driver\":\(json(format)),\"file\":{\"driver\":\"file\",\"filename\":\(json(path.string))}"
+        if ["qcow2", "qcow", "qed", "vmdk"].contains(format) {
+            switch backing {
+            case .none: node += ",\"backing\":null"
+            case .zeros(let size): node += ",\"backing\":{\"driver\":\"null-co\",\"read-zeroes\":true,\"size\":\(size)}"
+            }
+        }
+        if let encryption {
+            node += ",\"encrypt\":{\"format\":\(json(encryption)),\"key-secret\":\(json(secretID))}"
+        }
+        return node + "}"
+    }
+
+    private static func json(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case "\u{0}"..<" ":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+
+    /// The passphrase comes through standard input: not in an argument, not in a file.
+    private static func secret(_ passphrase: SecretBytes?) -> [String] {
+        passphrase == nil ? [] : ["--object", "secret,id=\(secretID),file=/dev/stdin"]
+    }
+
+    private func run(
+        _ arguments: [String], _ passphrase: SecretBytes?, until deadline: Deadline
+    ) async throws(StorageError) {
+        var input = passphrase?.withBytes { bytes in bytes.indices.map { bytes[$0] } } ?? []
+        defer { SecretBytes.wipe(&input) }
+        let output = try await commands.run(Command(.qemuImg, arguments, input: input), until: deadline)
+        guard output.status != 0 else { return }
+        let said = output.diagnostics.split(separator: "\n").joined(separator: " ").printable
+        throw StorageError(
+            .hostFailure, "qemu-img \(arguments[0]) ended with status \(output.status): \(said)",
+            subject: .tool("qemu-img"))
+    }
+}
