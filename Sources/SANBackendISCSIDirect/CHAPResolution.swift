@@ -1,0 +1,58 @@
+import SANEngine
+import SANModel
+
+/// Finds the secrets of a pool's CHAP, one-way and mutual.
+///
+/// libvirt's documents have a place for the initiator's user name and secret only. Where the target is to prove itself too, define a
+/// second secret of usage type `iscsi`, named as the first with `:mutual` after it (where the pool names its secret by UUID: the target's
+/// IQN with `:mutual` after it), and give it the value `USER:PASSWORD`, what the target answers with. Without that secret CHAP is one-way;
+/// with it a target that can't prove itself is refused.
+///
+/// CHAP's digest is MD5: libiscsi 1.19 knows no other. It brings its own, so a host in FIPS mode doesn't stop it.
+enum CHAPResolution {
+    static let mutualSuffix = ":mutual"
+
+    /// - Throws: `not_found` for a secret that isn't there, `invalid_argument` for one that can't be used.
+    static func credentials(
+        for authentication: PoolSource.Authentication?, target: String?, from secrets: any SecretResolving
+    ) async throws(StorageError) -> CHAPCredentials? {
+        guard let authentication else { return nil }
+        let secret = try await secrets.value(for: authentication.secret, usage: .iscsi)
+        let initiator = try CHAPIdentity(name: authentication.username, secret: secret, of: authentication.secret)
+        guard let name = mutualUsage(of: authentication.secret, target: target) else {
+            return CHAPCredentials(initiator: initiator, target: nil)
+        }
+        let value: SecretBytes
+        do throws(StorageError) {
+            value = try await secrets.value(for: .usage(name), usage: .iscsi)
+        } catch  where error.code == .notFound {
+            return CHAPCredentials(initiator: initiator, target: nil)
+        }
+        return CHAPCredentials(initiator: initiator, target: try split(value, of: .usage(name)))
+    }
+
+    /// The usage name of the secret that proves the target.
+    static func mutualUsage(of reference: SecretReference, target: String?) -> String? {
+        switch reference {
+        case .usage(let name): name + mutualSuffix
+        case .uuid: target.map { $0 + mutualSuffix }
+        }
+    }
+
+    private static func split(_ value: SecretBytes, of reference: SecretReference) throws(StorageError) -> CHAPIdentity
+    {
+        let parts: (name: String, secret: SecretBytes)? = value.withBytes { span in
+            guard let colon = span.indices.first(where: { span[$0] == UInt8(ascii: ":") }) else { return nil }
+            let name = String(decoding: (0..<colon).map { span[$0] }, as: UTF8.self)
+            var rest = (colon + 1..<span.count).map { span[$0] }
+            defer { SecretBytes.wipe(&rest) }
+            return (name, SecretBytes(rest))
+        }
+        guard let parts else {
+            throw StorageError(
+                .invalidArgument, "The secret of mutual CHAP must be USER:PASSWORD: set its value again",
+                subject: .secret(reference.text))
+        }
+        return try CHAPIdentity(name: parts.name, secret: parts.secret, of: reference)
+    }
+}

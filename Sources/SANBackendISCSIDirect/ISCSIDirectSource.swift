@@ -1,0 +1,72 @@
+import SANEngine
+import SANHost
+import SANModel
+
+/// What an `iscsi-direct` pool's `<source>` says, checked.
+struct ISCSIDirectSource: Sendable, Hashable {
+    var portal: Portal
+    var target: IQN
+    var initiator: IQN
+    var authentication: PoolSource.Authentication?
+
+    static let defaultPort: UInt16 = 3260
+
+    /// - Throws: `invalid_argument` for anything but one host, one device that is an IQN, an initiator IQN and CHAP.
+    init(_ source: PoolSource) throws(StorageError) {
+        guard source.hosts.count == 1, let host = source.hosts.first else {
+            throw StorageError(
+                .invalidArgument,
+                "An iscsi-direct pool needs exactly one <host>, the target's portal; there are \(source.hosts.count)")
+        }
+        guard source.devices.count == 1, let device = source.devices.first else {
+            throw StorageError(
+                .invalidArgument,
+                "An iscsi-direct pool needs exactly one <device>, whose path is the target's IQN; there are \(source.devices.count)"
+            )
+        }
+        guard let initiator = source.initiator else {
+            throw StorageError(
+                .invalidArgument,
+                "An iscsi-direct pool needs <initiator><iqn name='…'/></initiator>, the name it logs in with")
+        }
+        portal = try ISCSIDirectSource.portal(of: host)
+        target = try IQN(device.path)
+        self.initiator = try IQN(initiator)
+        authentication = try ISCSIDirectSource.checked(source.authentication)
+    }
+
+    /// A host's portal: port 3260 where it has none or 0; an IPv6 address may have brackets.
+    ///
+    /// - Throws: `invalid_argument`.
+    static func portal(of host: PoolSource.Host) throws(StorageError) -> Portal {
+        let isBare = host.name.contains(":") && !host.name.hasPrefix("[")
+        let parsed = try Portal(parsing: isBare ? "[\(host.name)]" : host.name, defaultPort: defaultPort)
+        let port = host.port.flatMap { $0 == 0 ? nil : $0 }
+        guard !parsed.host.utf8.contains(0), parsed.host.utf8.count <= 240 else {
+            throw StorageError(.invalidArgument, "'\(host.name.printable)' isn't a host's name or address")
+        }
+        return Portal(host: parsed.host, port: port ?? parsed.port)
+    }
+
+    /// - Throws: `invalid_argument` for another kind than CHAP.
+    static func checked(
+        _ authentication: PoolSource.Authentication?
+    ) throws(StorageError) -> PoolSource.Authentication? {
+        if let authentication, authentication.kind != .chap {
+            throw StorageError(
+                .invalidArgument,
+                "An iscsi-direct pool authenticates with type 'chap' only, not with '\(authentication.kind.rawValue)'")
+        }
+        return authentication
+    }
+
+    /// The endpoint of the pool's sessions, with the values of its secrets.
+    ///
+    /// - Throws: `not_found` for a secret that isn't there, `invalid_argument` for one that can't be used.
+    func endpoint(_ secrets: any SecretResolving) async throws(StorageError) -> ISCSIEndpoint {
+        ISCSIEndpoint(
+            portal: portal, target: target.description, initiator: initiator.description,
+            credentials: try await CHAPResolution.credentials(
+                for: authentication, target: target.description, from: secrets))
+    }
+}

@@ -1,0 +1,413 @@
+import SANHost
+import SANModel
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// A TCP connection to a portal, logged in, with the commands that are under way on it; lives on its session's thread.
+///
+/// This drives libiscsi: it waits in `poll(2)` with a deadline, and libiscsi never waits, reconnects or resolves names.
+final class ISCSIConnection {
+    /// A command for a unit.
+    struct Request {
+        /// The first two bytes of the LUN: all that libiscsi can address (1.19).
+        var lun: UInt16
+        var command: SCSICommand
+        /// Where the data is or goes; made for the command where it is nil and data moves.
+        var buffer: TransferBuffer?
+        var offset = 0
+        /// The caller's own number, to know the outcome by.
+        var tag: Int
+        /// Give back a UNIT ATTENTION that says the unit may be another one now, rather than try again.
+        var returnsIdentityChange = false
+    }
+
+    /// How a command ended, after retries.
+    struct Outcome {
+        var request: Request
+        /// How many bytes moved.
+        var moved: Int
+        var failure: CommandFailure?
+
+        var data: [UInt8] { request.buffer?.bytes(moved) ?? [] }
+    }
+
+    private struct Active {
+        var request: Request
+        var attentions = 0
+        var delay = Duration.milliseconds(5)
+        /// When to send it again; nil while it is with the target.
+        var due: ContinuousClock.Instant?
+    }
+
+    let portal: Portal
+    let target: String?
+    let stop: StopRequest
+    /// The most commands that are with the target at once; shrinks where the target says that its task set is full.
+    private(set) var window = 64
+    private(set) var isLost = false
+
+    private var context: ISCSIContext?
+    private var nextID = CompletionID.firstCommand
+    private var active: [UInt: Active] = [:]
+    private var flights: [UInt: CommandFlight] = [:]
+    private var waiting: [Request] = []
+    /// Flights that have ended while libiscsi may still hold parts of them in its queue to send.
+    private var retired: [CommandFlight] = []
+    /// The last time that the target brought something to an end, or that the first command went out.
+    private var quietSince = ContinuousClock.now
+    private var signalled: [UInt: Int32] = [:]
+
+    private static let attentionLimit = 32
+    private static let retiredLimit = 1_024
+
+    init(portal: Portal, target: String?, context: consuming ISCSIContext, stop: StopRequest) {
+        self.portal = portal
+        self.target = target
+        self.stop = stop
+        self.context = consume context
+    }
+
+    deinit {
+        // The context first: until it is gone it may use what the flights hold.
+        context = nil
+    }
+
+    // MARK: Commands
+
+    /// How many commands have been handed over and not come back.
+    var pending: Int { active.count + waiting.count }
+
+    func submit(_ request: Request) {
+        var request = request
+        if request.buffer == nil, request.command.length > 0 {
+            request.buffer = TransferBuffer(count: request.command.length)
+        }
+        waiting.append(request)
+    }
+
+    /// Sends what there is to send and waits until a command has come back, or somebody signals ``StopRequest/wake``.
+    ///
+    /// - Parameters:
+    ///   - deadline: nil for no limit.
+    ///   - isFinal: whether the deadline ends it all; where not, an empty list is returned then.
+    /// - Returns: what came back; empty after a signal.
+    /// - Throws: `timed_out` naming the portal and the oldest command, `unavailable` where the connection is lost. It is of no use then.
+    func wait(until deadline: Deadline?, isFinal: Bool = true) throws(StorageError) -> [Outcome] {
+        while true {
+            try sendWaiting()
+            let outcomes = collect()
+            guard outcomes.isEmpty else { return outcomes }
+            if deadline?.hasPassed == true {
+                guard isFinal else { return [] }
+                throw timeoutError()
+            }
+            let wasWoken = try turn(until: earliest(deadline))
+            let more = collect()
+            if !more.isEmpty || wasWoken { return more }
+        }
+    }
+
+    /// The same with a limit on how long the target may bring nothing to an end while it has commands.
+    func wait(patience: Duration) throws(StorageError) -> [Outcome] {
+        try wait(until: pending == 0 ? nil : Deadline(quietSince.advanced(by: patience)))
+    }
+
+    /// Whether the target answers a NOP by then.
+    func isAlive(by deadline: Deadline) -> Bool {
+        guard !isLost, context != nil else { return false }
+        do {
+            try context?.ping(id: CompletionID.ping)
+            return try end(of: CompletionID.ping, until: deadline) == CommandFailure.good
+        } catch {
+            return false
+        }
+    }
+
+    // MARK: Session
+
+    /// Connects and logs in; nil with ``redirection`` set where the target has moved.
+    ///
+    /// - Throws: `unavailable`, `timed_out`, `not_found`, `authentication_failed`, `permission_denied`, `backend_failure`.
+    func open(address: String, credentials: CHAPCredentials?, until deadline: Deadline) throws(StorageError)
+        -> Redirection?
+    {
+        Poll.blockBrokenPipeSignal()
+        if let credentials { context?.setCredentials(credentials) }
+        defer { context?.wipeCredentials() }
+        try context?.connect(to: address, id: CompletionID.connect)
+        if let descriptor = context?.descriptor { Poll.closeOnExec(descriptor) }
+        try connected(to: address, until: deadline)
+        try context?.login(id: CompletionID.login)
+        let status = try end(of: CompletionID.login, until: deadline, waitingFor: "login")
+        guard status != CommandFailure.good else { return nil }
+        let text = context?.lastError ?? ""
+        let redirection = context?.redirection ?? ""
+        isLost = true
+        let code = LoginFailure.status(in: text)
+        if !redirection.isEmpty, status == CommandFailure.redirected || code.map({ $0 >> 8 == 1 }) == true {
+            return Redirection(address: redirection)
+        }
+        throw LoginFailure.error(text: text, portal: portal, target: target, checksTarget: credentials?.target != nil)
+    }
+
+    struct Redirection {
+        /// The target's own text.
+        var address: String
+    }
+
+    /// SendTargets.
+    ///
+    /// - Throws: `timed_out`, `unavailable`, `backend_failure`.
+    func discover(until deadline: Deadline) throws(StorageError) -> [DiscoveredTarget] {
+        try context?.discover(id: CompletionID.discovery)
+        let status = try end(of: CompletionID.discovery, until: deadline, waitingFor: "SendTargets")
+        guard status == CommandFailure.good else {
+            throw StorageError(
+                .backendFailure, "The list of targets of \(portal) can't be used: \(context?.lastError ?? "")",
+                subject: .host(portal.description))
+        }
+        return context?.inbox.takeDiscovered() ?? []
+    }
+
+    /// Logs out where the target still answers, and closes the connection.
+    ///
+    /// Never fails: there is nothing left to lose.
+    func close(until deadline: Deadline) {
+        defer {
+            context = nil
+            flights = [:]
+            retired = []
+        }
+        guard !isLost, active.isEmpty, context?.isLoggedIn == true else { return }
+        do {
+            try context?.logout(id: CompletionID.logout)
+            _ = try end(of: CompletionID.logout, until: deadline, waitingFor: "logout")
+        } catch {
+            isLost = true
+        }
+    }
+
+    // MARK: The loop
+
+    /// Waits for the TCP connection; the reason of a failure is the socket's own, which libiscsi only has as text.
+    private func connected(to address: String, until deadline: Deadline) throws(StorageError) {
+        while true {
+            guard let descriptor = context?.descriptor else { throw gone("not connected") }
+            if deadline.hasPassed { throw lost(timeout("connection")) }
+            try checkStop()
+            let events = Poll.wait(
+                [.init(descriptor: descriptor, events: Int16(POLLOUT)), wakeInterest], until: deadline)
+            if events[1] != 0 { stop.wake.drain() }
+            if events[0] & Int16(POLLERR | POLLHUP) != 0 {
+                let reason = Errno(rawValue: Poll.pendingError(of: descriptor)).description
+                throw lost(
+                    StorageError(
+                        .unavailable, "Can't connect to \(address): \(reason)", subject: .host(portal.description)))
+            }
+            guard events[0] & Int16(POLLOUT) != 0 else { continue }
+            _ = context?.service(POLLOUT)
+            take()
+            guard signalled.removeValue(forKey: CompletionID.connect) == CommandFailure.good else {
+                throw gone("the connection failed: \(context?.lastError ?? "")")
+            }
+            return
+        }
+    }
+
+    /// Waits for the end of something that isn't a command.
+    private func end(
+        of id: UInt, until deadline: Deadline, waitingFor what: String = "NOP"
+    ) throws(StorageError) -> Int32 {
+        while true {
+            take()
+            if let status = signalled.removeValue(forKey: id) { return status }
+            if deadline.hasPassed { throw lost(timeout(what)) }
+            try checkStop()
+            do throws(StorageError) {
+                _ = try turn(until: deadline)
+            } catch {
+                // A target may say why it refuses a login, and close: the answer counts.
+                take()
+                if let status = signalled.removeValue(forKey: id) { return status }
+                throw error
+            }
+        }
+    }
+
+    /// One round: send, wait, receive.
+    ///
+    /// - Returns: whether somebody signalled.
+    private func turn(until deadline: Deadline?) throws(StorageError) -> Bool {
+        guard let descriptor = context?.descriptor, descriptor >= 0 else { throw gone("not connected") }
+        if context?.wantsToWrite == true { try service(POLLOUT) }
+        let interest = Int16(POLLIN) | (context?.wantsToWrite == true ? Int16(POLLOUT) : 0)
+        let events = Poll.wait([.init(descriptor: descriptor, events: interest), wakeInterest], until: deadline)
+        // What a target sent before it closed is read first: with an error among the events libiscsi would throw it away.
+        if events[0] & Int16(POLLIN) != 0 {
+            try service(POLLIN | Int32(events[0]) & POLLOUT)
+        } else if events[0] != 0 {
+            try service(Int32(events[0]))
+        }
+        guard events[1] != 0 else { return false }
+        stop.wake.drain()
+        return true
+    }
+
+    private func service(_ events: Int32) throws(StorageError) {
+        let wasLoggedIn = context?.isLoggedIn ?? false
+        let previous = context?.lastError
+        let worked = context?.service(events) ?? false
+        // A target that asks for a logout ends the session without a callback for what is under way.
+        guard worked, !wasLoggedIn || context?.isLoggedIn == true || active.isEmpty else {
+            // libiscsi keeps the text of an older failure where the target just closed.
+            let text = context?.lastError
+            throw gone(text == previous ? "" : text ?? "")
+        }
+    }
+
+    private var wakeInterest: Poll.Interest { .init(descriptor: stop.wake.descriptor, events: Int16(POLLIN)) }
+
+    private func earliest(_ deadline: Deadline?) -> Deadline? {
+        let due = active.values.compactMap(\.due).min().map { Deadline($0) }
+        return [deadline, due].compactMap(\.self).min()
+    }
+
+    /// - Throws: `cancelled`, before the session is of use: commands under way are their callers' to end.
+    private func checkStop() throws(StorageError) {
+        if stop.isRequested { throw lost(StorageError(.cancelled, "Cancelled while waiting for \(portal)")) }
+    }
+
+    // MARK: Sending and collecting
+
+    private func sendWaiting() throws(StorageError) {
+        reclaim()
+        let now = ContinuousClock.now
+        for (id, entry) in active where entry.due.map({ $0 <= now }) == true {
+            active[id]?.due = nil
+            try send(entry.request, id: id)
+        }
+        guard !waiting.isEmpty, retired.count < ISCSIConnection.retiredLimit || context?.hasSentAll == true else {
+            return
+        }
+        var sent = 0
+        while sent < waiting.count, active.count < window {
+            if active.isEmpty { quietSince = now }
+            let id = nextID
+            nextID += 1
+            active[id] = Active(request: waiting[sent])
+            try send(waiting[sent], id: id)
+            sent += 1
+        }
+        waiting.removeFirst(sent)
+    }
+
+    private func send(_ request: Request, id: UInt) throws(StorageError) {
+        let flight = try CommandFlight(request.command, buffer: request.buffer, offset: request.offset)
+        flights[id] = flight
+        do throws(StorageError) {
+            try context?.send(flight, lun: request.lun, id: id)
+        } catch {
+            throw gone(error.message)
+        }
+    }
+
+    /// Frees what has ended, once libiscsi has nothing of it left to send: it looks at a task for each piece of data,
+    /// and a target may answer before it has all of them.
+    private func reclaim() {
+        if !retired.isEmpty, context?.hasSentAll == true { retired.removeAll(keepingCapacity: true) }
+    }
+
+    /// Moves what callbacks said out of the inbox.
+    private func take() {
+        for completion in context?.inbox.takeCompletions() ?? [] where completion.id < CompletionID.firstCommand {
+            signalled[completion.id] = completion.status
+        }
+    }
+
+    private func collect() -> [Outcome] {
+        var outcomes: [Outcome] = []
+        for completion in context?.inbox.takeCompletions() ?? [] {
+            guard completion.id >= CompletionID.firstCommand else {
+                signalled[completion.id] = completion.status
+                continue
+            }
+            if let flight = flights.removeValue(forKey: completion.id) { retired.append(flight) }
+            if let outcome = judge(completion) { outcomes.append(outcome) }
+        }
+        if !outcomes.isEmpty { quietSince = .now }
+        return outcomes
+    }
+
+    /// What a completion means: an outcome, or nil where the command is tried again.
+    private func judge(_ completion: CompletionInbox.Completion) -> Outcome? {
+        guard var entry = active[completion.id] else { return nil }
+        let length = entry.request.command.length
+        if completion.status == CommandFailure.good || completion.status == CommandFailure.conditionMet {
+            active[completion.id] = nil
+            return Outcome(request: entry.request, moved: max(0, length - completion.underflow), failure: nil)
+        }
+        let failure = CommandFailure(status: completion.status, sense: completion.sense)
+        // A command that the connection took with it is with nobody: the next round finds the loss and says so.
+        if failure.isLoss { return nil }
+        let givesBack = entry.request.returnsIdentityChange && completion.sense?.invalidatesIdentity == true
+        if failure.isUnitAttention || failure.isAbortion, !givesBack, entry.attentions < ISCSIConnection.attentionLimit
+        {
+            entry.attentions += 1
+            entry.due = .now
+            active[completion.id] = entry
+            return nil
+        }
+        if failure.isBusy {
+            window = max(1, min(window, active.count { $0.value.due == nil } - 1))
+            entry.due = .now.advanced(by: entry.delay)
+            entry.delay = min(entry.delay * 2, .seconds(1))
+            active[completion.id] = entry
+            return nil
+        }
+        active[completion.id] = nil
+        return Outcome(request: entry.request, moved: 0, failure: failure)
+    }
+
+    // MARK: Failures
+
+    private func lost(_ error: StorageError) -> StorageError {
+        isLost = true
+        return error
+    }
+
+    private func gone(_ detail: String) -> StorageError {
+        lost(
+            StorageError(
+                .unavailable,
+                "The connection to \(portal) is lost\(detail.isEmpty ? "" : ": " + detail)",
+                subject: .host(portal.description)))
+    }
+
+    /// The error of a target that is silent; the connection is of no use after it.
+    func timeoutError() -> StorageError { lost(timeout()) }
+
+    private func timeout(_ what: String? = nil) -> StorageError {
+        let oldest = active.min { $0.key < $1.key }?.value.request
+        let waitedFor = oldest.map { "\($0.command.name) of LUN \(LogicalUnitNumber(word: $0.lun))" }
+        return StorageError(
+            .timedOut, "\(portal) didn't answer the \(what ?? waitedFor ?? "command") in time",
+            subject: .host(portal.description))
+    }
+}
+
+extension LogicalUnitNumber {
+    /// The unit of a one-level LUN's first two bytes.
+    init(word: UInt16) {
+        self.init(raw: UInt64(word) << 48)
+    }
+
+    /// The two bytes that address the unit; nil for a LUN that needs more of them than libiscsi sends (1.19).
+    var word: UInt16? {
+        raw & 0x0000_FFFF_FFFF_FFFF == 0 ? UInt16(truncatingIfNeeded: raw >> 48) : nil
+    }
+}
