@@ -186,7 +186,7 @@ final class ISCSIConnection {
         guard !isLost, active.isEmpty, context?.isLoggedIn == true else { return }
         do {
             try context?.logout(id: CompletionID.logout)
-            _ = try end(of: CompletionID.logout, until: deadline, waitingFor: "logout")
+            _ = try end(of: CompletionID.logout, until: deadline, waitingFor: "logout", endsOnStop: false)
         } catch {
             isLost = true
         }
@@ -221,13 +221,13 @@ final class ISCSIConnection {
 
     /// Waits for the end of something that isn't a command.
     private func end(
-        of id: UInt, until deadline: Deadline, waitingFor what: String = "NOP"
+        of id: UInt, until deadline: Deadline, waitingFor what: String = "NOP", endsOnStop: Bool = true
     ) throws(StorageError) -> Int32 {
         while true {
             take()
             if let status = signalled.removeValue(forKey: id) { return status }
             if deadline.hasPassed { throw lost(timeout(what)) }
-            try checkStop()
+            if endsOnStop { try checkStop() }
             do throws(StorageError) {
                 _ = try turn(until: deadline)
             } catch {

@@ -30,19 +30,29 @@ actor ISCSISession {
 
     /// Logs in, lends the connection to `body` on the session's thread, and logs out whatever happened.
     ///
+    /// - Throws: what `body` and logging in throw.
+    static func with<Value: Sendable>(
+        _ endpoint: ISCSIEndpoint, until deadline: Deadline,
+        _ body: @escaping @Sendable (ISCSIConnection) throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        try await with(endpoint, until: deadline) { session throws(StorageError) in try await session.run(body) }
+    }
+
+    /// Logs in, lends the session to `body`, and logs out whatever happened.
+    ///
     /// Cancelling the task signals the connection's ``StopRequest``.
     ///
     /// - Throws: what `body` throws, and for the login `not_found`, `unavailable`, `timed_out`, `authentication_failed`,
     ///   `permission_denied`, `backend_failure`, `cancelled`.
     static func with<Value: Sendable>(
         _ endpoint: ISCSIEndpoint, until deadline: Deadline,
-        _ body: @escaping @Sendable (ISCSIConnection) throws(StorageError) -> Value
+        _ body: @escaping @Sendable (ISCSISession) async throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
         let session = try ISCSISession()
         let result: Result<Value, StorageError> = await withTaskCancellationHandler {
             do throws(StorageError) {
                 try await session.open(endpoint, until: deadline)
-                let value = try await session.run(body)
+                let value = try await body(session)
                 await session.close()
                 return .success(value)
             } catch {
@@ -55,7 +65,11 @@ actor ISCSISession {
         return try result.get()
     }
 
-    private func run<Value: Sendable>(
+    /// What wakes the session's loop.
+    nonisolated var wake: WakeSignal { stop.wake }
+
+    /// Lends the connection on the session's thread.
+    func run<Value: Sendable>(
         _ body: @Sendable (ISCSIConnection) throws(StorageError) -> Value
     ) throws(StorageError) -> Value {
         guard let connection else { throw StorageError(.unavailable, "The session is closed") }

@@ -8,9 +8,9 @@ final class TransferBuffer: Sendable {
 
     /// Filled with zeros.
     init(count: Int) {
-        let memory = unsafe UnsafeMutableRawPointer.allocate(byteCount: max(count, 1), alignment: 4096)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1), alignment: 4096)
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: count)
-        address = unsafe UInt(bitPattern: memory)
+        address = UInt(bitPattern: memory)
         self.count = count
     }
 
@@ -34,6 +34,6 @@ final class TransferBuffer: Sendable {
 
     /// A copy of the first bytes.
     func bytes(_ length: Int) -> [UInt8] {
-        unsafe withBytes { memory in Array(unsafe memory.prefix(length)) }
+        unsafe withBytes { memory in unsafe Array(memory.prefix(length)) }
     }
 }

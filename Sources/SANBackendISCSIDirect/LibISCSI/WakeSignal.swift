@@ -43,6 +43,8 @@ final class WakeSignal: Sendable {
 
 /// `poll(2)` on a few descriptors.
 enum Poll {
+    static let readable = Int16(POLLIN)
+
     struct Interest {
         var descriptor: Int32
         var events: Int16

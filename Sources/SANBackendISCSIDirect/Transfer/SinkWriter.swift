@@ -1,0 +1,68 @@
+import SANModel
+
+/// Writes what a download brings to its sink, on a thread of its own.
+struct SinkWriter: Sendable {
+    let file: LocalFile
+    let ring: TransferRing
+    /// Where in the volume the first byte comes from.
+    let offset: UInt64
+    let length: UInt64
+    /// Leave zeros out as holes.
+    let makesHoles: Bool
+
+    /// What is looked at for zeros at once: a page of the page cache.
+    private static let zeroPiece = 4 << 10
+
+    /// - Returns: how many bytes were written, holes not counted.
+    /// - Throws: `host_failure`.
+    func run() throws(StorageError) -> UInt64 {
+        Poll.blockBrokenPipeSignal()
+        var moved: UInt64 = 0
+        do throws(StorageError) {
+            while let chunk = ring.waitForChunk() {
+                guard let buffer = chunk.buffer else { continue }
+                moved += try write(chunk, buffer)
+                ring.release(buffer)
+            }
+            if makesHoles, !ring.isStopped { try file.extend(to: length) }
+        } catch {
+            ring.fail(error)
+            throw error
+        }
+        return moved
+    }
+
+    private func write(_ chunk: TransferChunk, _ buffer: TransferBuffer) throws(StorageError) -> UInt64 {
+        let all = chunk.start..<chunk.start + Int(chunk.length)
+        let base = chunk.offset - offset
+        guard makesHoles, isHole(from: base) else {
+            try file.write(buffer, all, offset: base)
+            return chunk.length
+        }
+        var moved: UInt64 = 0
+        var lower = all.lowerBound
+        while lower < all.upperBound {
+            let isZero = buffer.isZero(piece(from: lower, in: all))
+            var upper = piece(from: lower, in: all).upperBound
+            while upper < all.upperBound, buffer.isZero(piece(from: upper, in: all)) == isZero {
+                upper = piece(from: upper, in: all).upperBound
+            }
+            if !isZero {
+                try file.write(buffer, lower..<upper, offset: base + UInt64(lower - all.lowerBound))
+                moved += UInt64(upper - lower)
+            }
+            lower = upper
+        }
+        return moved
+    }
+
+    /// Whether what is left out there reads as zeros: only behind the end that the file had, where there is no old data.
+    private func isHole(from base: UInt64) -> Bool {
+        guard file.isRegular, let size = file.size else { return false }
+        return file.position + Int64(base) >= size
+    }
+
+    private func piece(from lower: Int, in all: Range<Int>) -> Range<Int> {
+        lower..<min(lower + SinkWriter.zeroPiece, all.upperBound)
+    }
+}

@@ -1,0 +1,146 @@
+import SANModel
+import Synchronization
+
+/// A piece of a volume on its way: bytes in a buffer, or zeros.
+struct TransferChunk: Sendable {
+    /// In the volume, in bytes.
+    var offset: UInt64
+    var length: UInt64
+    /// Nil for zeros.
+    var buffer: TransferBuffer?
+    /// Where in the buffer the bytes begin.
+    var start = 0
+
+    var end: UInt64 { offset + length }
+}
+
+/// Buffers that go round between the session's thread and the thread that reads the source or writes the sink.
+///
+/// The local end may block for as long as it likes: the session goes on serving its target meanwhile.
+final class TransferRing: Sendable {
+    private struct State {
+        var free: [TransferBuffer] = []
+        var made = 0
+        var filled: [TransferChunk] = []
+        var isEnded = false
+        var isStopped = false
+        var failure: StorageError?
+    }
+
+    /// Wakes the local thread.
+    let local: WakeSignal
+    /// Wakes the session's loop.
+    private let session: WakeSignal
+    private let state = Mutex(State())
+    private let size: Int
+    private let limit: Int
+
+    /// - Parameters:
+    ///   - size: of each buffer, in bytes.
+    ///   - limit: how many buffers there are at most.
+    ///   - session: what the session's loop waits on.
+    /// - Throws: `host_failure` where there are no more descriptors.
+    init(size: Int, limit: Int, session: WakeSignal) throws(StorageError) {
+        local = try WakeSignal()
+        self.session = session
+        self.size = size
+        self.limit = limit
+    }
+
+    /// What there is to take.
+    enum Next {
+        case chunk(TransferChunk)
+        /// Nothing at the moment.
+        case wait
+        case ended
+        case failed(StorageError)
+    }
+
+    // MARK: Either side
+
+    /// A buffer that nobody uses; nil where all are under way.
+    func takeFree() -> TransferBuffer? {
+        let (buffer, makes): (TransferBuffer?, Bool) = state.withLock { state in
+            if let buffer = state.free.popLast() { return (buffer, false) }
+            guard state.made < limit else { return (nil, false) }
+            state.made += 1
+            return (nil, true)
+        }
+        return makes ? TransferBuffer(count: size) : buffer
+    }
+
+    /// Gives a buffer back.
+    func release(_ buffer: TransferBuffer) {
+        state.withLock { $0.free.append(buffer) }
+        wakeAll()
+    }
+
+    func hand(_ chunk: TransferChunk) {
+        state.withLock { $0.filled.append(chunk) }
+        wakeAll()
+    }
+
+    func next() -> Next {
+        state.withLock { state in
+            if let failure = state.failure { return .failed(failure) }
+            if state.isStopped { return .ended }
+            if !state.filled.isEmpty { return .chunk(state.filled.removeFirst()) }
+            return state.isEnded ? .ended : .wait
+        }
+    }
+
+    /// No more chunks will come.
+    func end() {
+        state.withLock { $0.isEnded = true }
+        wakeAll()
+    }
+
+    func fail(_ error: StorageError) {
+        state.withLock { state in
+            if state.failure == nil { state.failure = error }
+        }
+        wakeAll()
+    }
+
+    var failure: StorageError? { state.withLock { $0.failure } }
+
+    /// Nobody waits for the rest: the local thread ends as soon as it looks.
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wakeAll()
+    }
+
+    var isStopped: Bool { state.withLock { $0.isStopped } }
+
+    private func wakeAll() {
+        local.signal()
+        session.signal()
+    }
+
+    // MARK: The local side, which may block
+
+    /// Waits for a free buffer; nil when the transfer was stopped.
+    func waitForFree() -> TransferBuffer? {
+        while !isStopped {
+            if let buffer = takeFree() { return buffer }
+            waitForSignal()
+        }
+        return nil
+    }
+
+    /// Waits for a chunk; nil at the end, and when the transfer was stopped.
+    func waitForChunk() -> TransferChunk? {
+        while true {
+            switch next() {
+            case .chunk(let chunk): return chunk
+            case .ended, .failed: return nil
+            case .wait: waitForSignal()
+            }
+        }
+    }
+
+    private func waitForSignal() {
+        _ = Poll.wait([.init(descriptor: local.descriptor, events: Poll.readable)], until: nil)
+        local.drain()
+    }
+}

@@ -1,0 +1,84 @@
+import SANModel
+
+/// The pieces of a pass that writes.
+struct PassSource: PieceSource {
+    private let pass: WipePass
+    private let capacity: UInt64
+    private let geometry: UnitGeometry
+    private var position: UInt64 = 0
+    /// One buffer for each place where a chunk may begin in the pattern; nobody changes them once they are filled.
+    private var patterns: [Int: TransferBuffer] = [:]
+    private var free: [TransferBuffer] = []
+    private var generator = FastRandom()
+
+    init(_ pass: WipePass, over geometry: UnitGeometry) {
+        self.pass = pass
+        self.geometry = geometry
+        capacity = geometry.capacity
+    }
+
+    mutating func next() -> TransferRing.Next {
+        guard position < capacity else { return .ended }
+        switch pass {
+        case .zeros, .deallocation, .verify:
+            defer { position = capacity }
+            return .chunk(TransferChunk(offset: position, length: capacity - position, buffer: nil))
+        case .pattern(let bytes):
+            return .chunk(chunk(in: patternBuffer(bytes, phase: Int(position % UInt64(bytes.count)))))
+        case .random:
+            let buffer = free.popLast() ?? TransferBuffer(count: geometry.chunk)
+            generator.fill(buffer)
+            return .chunk(chunk(in: buffer))
+        }
+    }
+
+    mutating func release(_ buffer: TransferBuffer) {
+        if case .random = pass { free.append(buffer) }
+    }
+
+    private mutating func chunk(in buffer: TransferBuffer) -> TransferChunk {
+        let end = min(capacity, geometry.chunkEnd(after: position))
+        defer { position = end }
+        return TransferChunk(offset: position, length: end - position, buffer: buffer)
+    }
+
+    private mutating func patternBuffer(_ bytes: [UInt8], phase: Int) -> TransferBuffer {
+        if let buffer = patterns[phase] { return buffer }
+        let buffer = TransferBuffer((0..<geometry.chunk).map { bytes[($0 + phase) % bytes.count] })
+        patterns[phase] = buffer
+        return buffer
+    }
+}
+
+/// xoshiro256**: noise for overwriting, seeded by the system's generator; it keeps no secret.
+struct FastRandom {
+    private var state: (UInt64, UInt64, UInt64, UInt64)
+
+    init() {
+        var system = SystemRandomNumberGenerator()
+        state = (system.next(), system.next(), system.next(), system.next() | 1)
+    }
+
+    private mutating func next() -> UInt64 {
+        func rotated(_ value: UInt64, _ count: UInt64) -> UInt64 { value << count | value >> (64 - count) }
+        let result = rotated(state.1 &* 5, 7) &* 9
+        let shifted = state.1 << 17
+        state.2 ^= state.0
+        state.3 ^= state.1
+        state.1 ^= state.2
+        state.0 ^= state.3
+        state.2 ^= shifted
+        state.3 = rotated(state.3, 45)
+        return result
+    }
+
+    mutating func fill(_ buffer: TransferBuffer) {
+        unsafe buffer.withBytes { memory in
+            var offset = 0
+            while offset + 8 <= memory.count {
+                unsafe memory.storeBytes(of: next(), toByteOffset: offset, as: UInt64.self)
+                offset += 8
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import SANEngine
+import SANTestSupport
+import SystemPackage
+import Testing
+
+/// Files and pipes for the local ends of transfers.
+enum LocalEnds {
+    /// Bytes that tell where they are: each eight of them are their own offset, mixed with a salt.
+    static func pattern(_ count: Int, salt: UInt64 = 0x9E37_79B9_7F4A_7C15) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            for index in 0..<count {
+                let word = (UInt64(index / 8) &+ 1) &* salt
+                buffer[index] = UInt8(truncatingIfNeeded: word >> UInt64(index % 8 * 8))
+            }
+            initialized = count
+        }
+    }
+
+    static func write(_ bytes: [UInt8], to path: FilePath) throws {
+        let file = try FileDescriptor.open(
+            path, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
+        try file.closeAfter { _ = try file.writeAll(bytes) }
+    }
+
+    static func read(_ path: FilePath) throws -> [UInt8] {
+        let file = try FileDescriptor.open(path, .readOnly)
+        return try file.closeAfter {
+            let size = Int(try file.seek(offset: 0, from: .end))
+            var bytes = [UInt8](repeating: 0, count: size)
+            var done = 0
+            while done < size {
+                let count = try bytes.withUnsafeMutableBytes { memory in
+                    try file.read(
+                        fromAbsoluteOffset: Int64(done), into: UnsafeMutableRawBufferPointer(rebasing: memory[done...]))
+                }
+                guard count > 0 else { break }
+                done += count
+            }
+            return bytes
+        }
+    }
+
+    static func reading(_ path: FilePath) throws -> DataEnd {
+        DataEnd(descriptor: try .open(path, .readOnly), isSeekable: true, name: path.string)
+    }
+
+    static func writing(_ path: FilePath) throws -> DataEnd {
+        let file = try FileDescriptor.open(
+            path, .readWrite, options: [.create, .truncate], permissions: [.ownerReadWrite])
+        return DataEnd(descriptor: file, isSeekable: true, name: path.string)
+    }
+}
