@@ -40,7 +40,7 @@ let package = Package(
         ),
         .target(
             name: "SANBackends",
-            dependencies: ["SANBackendDirectory", "SANBackendISCSIDirect", "SANEngine"],
+            dependencies: ["SANBackendDirectory", "SANBackendISCSIDirect", "SANEngine", "SANHost"],
             swiftSettings: settings
         ),
         .target(

@@ -86,5 +86,7 @@ public enum CommandLineTool {
 
 extension Assembly {
     /// Every backend of this build.
-    static let backends: @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend] = { _, _ in Backends.all() }
+    static let backends: @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend] = { commands, host in
+        Backends.all(host: host, commands: commands)
+    }
 }
