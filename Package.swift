@@ -21,6 +21,7 @@ let package = Package(
     name: "sanctl",
     products: [
         .executable(name: "sanctl", targets: ["sanctl"]),
+        .library(name: "SANXML", targets: ["SANModel", "SANXML"]),
         .library(name: "SANEngine", targets: ["SANModel", "SANXML", "SANHost", "SANEngine", "SANBackends"]),
     ],
     dependencies: [

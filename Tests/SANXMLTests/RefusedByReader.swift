@@ -80,6 +80,7 @@ let refusedByReader: Set<String> = [
     "rbd-option-without-value.xml",
     "rbd-source-name-empty.xml",
     "rbd-without-source-name.xml",
+    "rbd-without-source.xml",
     "refresh-allocation-unknown.xml",
     "scsi-without-name.xml",
     "secret-ephemeral-true.xml",

@@ -54,7 +54,7 @@ import Testing
         ("pool-unknown-attribute.xml", "1:1", "Attribute 'autostart' of <pool>"),
         ("target-path-relative.xml", "4:5", "The text of <path>"),
         ("netfs-without-dir.xml", "3:3", "lacks something that it needs"),
-        ("auth-with-password.xml", "6:5", "Attribute 'password' of <auth> isn't known"),
+        ("auth-with-password.xml", "6:5", "Attribute 'passwd' of <auth> isn't known"),
     ])
     func aViolationSaysWhereAndWhat(file: String, location: String, words: String) throws {
         let violations = try Schema.violations(in: Corpus.reject.bytes(file))

@@ -23,7 +23,7 @@ extension PoolDefinition {
         var source = try element.child("source").map { (source) throws(StorageError) in
             try PoolSource(element: source, type: type)
         }
-        if type == .rbd, let given = source, given.name == nil {
+        if type == .rbd, source?.name == nil {
             throw (element.child("source") ?? element).malformed(
                 "The source has no name: element 'name' is mandatory for an rbd pool, add <name>POOL</name>")
         }

@@ -34,7 +34,7 @@ extension XMLElement {
     }
 
     private func collectUndeclared(declared: Set<String>, into missing: inout [NamespaceDeclaration]) {
-        let declared = declared.union(declarations.map(\.prefix))
+        let declared = declarations.isEmpty ? declared : declared.union(declarations.map(\.prefix))
         for name in [name] + attributes.map(\.name) where !name.namespace.isEmpty && name.prefix != "xml" {
             let needed = NamespaceDeclaration(prefix: name.prefix, namespace: name.namespace)
             if !declared.contains(name.prefix), !missing.contains(needed) { missing.append(needed) }

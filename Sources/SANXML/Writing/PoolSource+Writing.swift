@@ -10,6 +10,13 @@ extension PoolSource {
         return writer.text
     }
 
+    /// A `<source>` document.
+    public var xml: String {
+        var writer = XMLWriter()
+        write(to: &writer)
+        return writer.text
+    }
+
     func write(to writer: inout XMLWriter) {
         writer.container("source", foreign: foreign) { writer in
             for host in hosts { writer.empty("host", ["name": host.name, "port": host.port.map { String($0) }]) }

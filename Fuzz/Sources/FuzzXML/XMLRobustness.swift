@@ -1,0 +1,1 @@
+../../../Tests/SANXMLTests/XMLRobustness.swift
