@@ -32,6 +32,14 @@ struct ElementIndex {
 
     var rootLocation: SourceLocation { entries[0].location }
 
+    func firstElement(withMoreChildrenThan maximum: Int) -> SourceLocation? {
+        var counts = [Int](repeating: 0, count: entries.count)
+        for entry in entries {
+            if let parent = entry.parent { counts[parent] += 1 }
+        }
+        return counts.firstIndex { $0 > maximum }.map { entries[$0].location }
+    }
+
     func name(at location: SourceLocation) -> String? {
         numbers[location].map { entries[$0].name }
     }

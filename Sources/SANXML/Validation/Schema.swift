@@ -27,9 +27,13 @@ public enum Schema {
                 "There is no schema for <\(root.name.text.printable)>: documents are pool, volume, secret, device, encryption"
             )
         }
+        let index = ElementIndex(root)
+        if let crowded = index.firstElement(withMoreChildrenThan: maximumChildren) {
+            let message = "The element has more than \(maximumChildren) children: that is too many to check"
+            return [SchemaViolation(location: crowded, message: message)]
+        }
         let complaints = try complaints(about: document, root: root, grammar: grammar)
         guard !complaints.isEmpty else { return [] }
-        let index = ElementIndex(root)
         var violations = SchemaDiagnosis(index: index).violations(for: complaints)
         // Others have better words than libxml2 for what is wrong in the same place.
         var exact = try StrayContent(grammar: grammar).violations(in: root).prefix(maximumCount)
@@ -44,6 +48,9 @@ public enum Schema {
         return (violations + exact)
             .sorted { ($0.location.line, $0.location.column) < ($1.location.line, $1.location.column) }
     }
+
+    /// libxml2 takes the square of an element's children to check them: half a minute for 100,000 (2.9.14).
+    private static let maximumChildren = 10_000
 
     /// What is enough for anybody: hostile documents have a fault in every element.
     static let maximumCount = 100
