@@ -1,0 +1,77 @@
+import SANHost
+import SANModel
+import SANXML
+import SystemPackage
+import Testing
+
+@testable import SANEngine
+
+@Suite("Several processes, and ones that are killed", .timeLimit(.minutes(5)))
+struct ProcessTests {
+    private static let uuid = StorageUUID("11111111-2222-3333-4444-555555555555")
+
+    private func probe(_ fixture: EngineFixture, _ arguments: String...) -> ProbeProcess {
+        ProbeProcess(arguments: [arguments[0], fixture.folder.path.string] + arguments.dropFirst())
+    }
+
+    @Test("kill -9 while a pool is defined over and over leaves the old or the new definition", arguments: 1...6)
+    func killedDefine(_ round: Int) async throws {
+        let fixture = try EngineFixture()
+        let last = try await probe(fixture, "define", "p").kill(afterLines: round * 3).line
+        let definition = try await fixture.engine.definition(ofPool: "p")
+        let path = try #require(definition.target?.path)
+        let seen = try #require(Int(path.split(separator: "/").last ?? ""))
+        let told = try #require(Int(last))
+        #expect(seen >= told)
+        #expect(definition.uuid == Self.uuid)
+        // Its locks went with it, and what it left in the folder is cleared away.
+        _ = try await fixture.engine.definePool(EngineFixture.pool("q"))
+        #expect(try LocalFolder(fixture.folder.appending("etc/storage")).names() == ["p.xml", "q.xml"])
+    }
+
+    @Test("a start that was killed is reported as interrupted, and start works again")
+    func killedStart() async throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.engine
+        _ = try await engine.definePool(EngineFixture.pool("p"))
+        _ = try await probe(fixture, "start", "p").kill(afterLines: 1) { process in
+            // While it is at work the pool is starting, and whoever wants it too is told who has it.
+            let state = try await engine.pool("p").state
+            #expect(state == .starting)
+            let busy = await failure { _ = try await fixture.another(timeout: .milliseconds(50)).startPool("p") }
+            #expect(busy?.code == .busy)
+            #expect(busy?.message.contains("'start' (process \(process))") == true)
+        }
+        let status = try await engine.pool("p")
+        #expect(status.state == .inactive)
+        #expect(status.problems.first?.message.contains("The last start was interrupted") == true)
+        let started = try await engine.startPool("p")
+        #expect(started.isChanged && started.value.state == .running && started.value.problems.isEmpty)
+    }
+
+    @Test("an interrupted start can be stopped, undefined, and doesn't hide a definition")
+    func stopAfterKill() async throws {
+        let fixture = try EngineFixture()
+        _ = try await fixture.engine.definePool(EngineFixture.pool("p"))
+        _ = try await probe(fixture, "start", "p").kill(afterLines: 1)
+        fixture.storage.setActive("p", true)
+        #expect(try await fixture.engine.stopPool("p").isChanged)
+        #expect(!fixture.storage.isActive("p"), "what the killed start had brought up is taken down")
+        #expect(try await fixture.engine.pool("p").problems.isEmpty)
+        #expect(try await fixture.engine.undefinePool("p").value == "p")
+    }
+
+    @Test("two processes that start and stop one pool take turns: never a mixture")
+    func turns() async throws {
+        let fixture = try EngineFixture()
+        _ = try await fixture.engine.definePool(EngineFixture.pool("p"))
+        async let first = probe(fixture, "cycle", "p", "25").run()
+        async let second = probe(fixture, "cycle", "p", "25").run()
+        let results = try await [first, second]
+        for result in results { #expect(result.isSuccess, "\(result.output)") }
+        // Whatever one of them started was stopped once.
+        let changes = results.compactMap { Int($0.output.dropLast()) }.reduce(0, +)
+        #expect(changes > 0 && changes.isMultiple(of: 2))
+        #expect(try await fixture.engine.pool("p").state == .inactive)
+    }
+}
