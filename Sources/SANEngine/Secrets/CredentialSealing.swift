@@ -7,12 +7,13 @@ import SANModel
 struct CredentialSealing: Sendable {
     let commands: any CommandRunner
     let logger: Logger
+    /// The host's key is root's.
+    var isPrivileged = geteuid() == 0
 
     /// - Returns: nil where this host can't: no systemd-creds, no privilege, no key; the value is kept as it is then.
     func seal(_ value: SecretBytes, named name: String, until deadline: Deadline) async throws(StorageError) -> [UInt8]?
     {
-        // The host's key is root's.
-        guard geteuid() == 0, commands.locate(.systemdCreds) != nil else { return nil }
+        guard isPrivileged, commands.locate(.systemdCreds) != nil else { return nil }
         var input = value.copied()
         defer { SecretBytes.wipe(&input) }
         var command = Command(.systemdCreds, ["encrypt", "--with-key=host", "--name=" + name, "-", "-"], input: input)
