@@ -30,6 +30,11 @@ struct RecordDecoder: Sendable {
     }
 
     mutating func number() throws(DamagedRecord) -> UInt64 {
+        guard position < bytes.count else { throw DamagedRecord() }
+        if bytes[position] < 0x80 {
+            defer { position += 1 }
+            return UInt64(bytes[position])
+        }
         var result: UInt64 = 0
         var shift: UInt64 = 0
         while true {
@@ -62,7 +67,10 @@ struct RecordDecoder: Sendable {
         let length = try count()
         let end = position + length
         defer { position = end }
-        return String(decoding: bytes[position..<end], as: UTF8.self)
+        let start = position
+        return unsafe bytes.withUnsafeBufferPointer { buffer in
+            unsafe String(decoding: UnsafeBufferPointer(rebasing: buffer[start..<end]), as: UTF8.self)
+        }
     }
 
     mutating func size() throws(DamagedRecord) -> ByteCount {

@@ -38,9 +38,11 @@ struct RecordEncoder: Sendable {
     }
 
     mutating func put(_ text: String) {
-        let text = text.utf8
-        put(count: text.count)
-        bytes.append(contentsOf: text)
+        var text = text
+        text.withUTF8 { buffer in
+            put(count: buffer.count)
+            unsafe bytes.append(contentsOf: buffer)
+        }
     }
 
     mutating func put(_ size: ByteCount) {

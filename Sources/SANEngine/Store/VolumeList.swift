@@ -20,7 +20,7 @@ struct VolumeList: Sendable, Hashable {
     private static let rememberedChanges = 512
 
     init(_ volumes: [Volume] = []) {
-        self.volumes = volumes.sorted { $0.name.precedesNaturally($1.name) }
+        self.volumes = volumes.sortedNaturally()
     }
 
     /// Puts a volume in its place, or takes it out.
@@ -52,6 +52,17 @@ struct VolumeList: Sendable, Hashable {
     }
 }
 
+extension [Volume] {
+    /// By name the way people count.
+    ///
+    /// Places are sorted, not volumes, which are large; most lists are sorted already.
+    fileprivate func sortedNaturally() -> [Volume] {
+        let names = map(\.name)
+        if zip(names, names.dropFirst()).allSatisfy({ !$1.precedesNaturally($0) }) { return self }
+        return names.indices.sorted { names[$0].precedesNaturally(names[$1]) }.map { self[$0] }
+    }
+}
+
 extension VolumeList {
     /// The bytes of the file, versioned.
     var encoded: [UInt8] {
@@ -61,7 +72,9 @@ extension VolumeList {
             encoder.put(change.generation)
             encoder.put(change.name)
         }
-        encoder.put(list: volumes) { $0.put($1) }
+        encoder.put(count: volumes.count)
+        // In place: a closure's argument would be a copy of every string and array of the volume.
+        for index in volumes.indices { encoder.put(volumes[index]) }
         return RecordFile.frame(encoder.bytes, as: .volumes)
     }
 

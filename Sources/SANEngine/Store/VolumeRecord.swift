@@ -58,9 +58,10 @@ extension RecordEncoder {
     }
 
     private mutating func put(_ timestamps: Timestamps) {
-        for time in [timestamps.access, timestamps.birth, timestamps.change, timestamps.modification] {
-            put(time) { $0.put($1) }
-        }
+        put(timestamps.access) { $0.put($1) }
+        put(timestamps.birth) { $0.put($1) }
+        put(timestamps.change) { $0.put($1) }
+        put(timestamps.modification) { $0.put($1) }
     }
 
     private mutating func put(_ encryption: EncryptionDefinition) {
@@ -99,14 +100,21 @@ extension RecordEncoder {
     private mutating func put(_ unit: LogicalUnit) {
         put(unit.lun.raw)
         put(unit.deviceType.rawValue)
-        for text in [
-            unit.wwid, unit.serial, unit.vendor, unit.product, unit.revision, unit.hctl, unit.transport, unit.multipath,
-        ] {
-            put(text)
-        }
+        put(unit.wwid)
+        put(unit.serial)
+        put(unit.vendor)
+        put(unit.product)
+        put(unit.revision)
+        put(unit.hctl)
+        put(unit.transport)
+        put(unit.multipath)
         put(unit.blockSize)
         put(list: unit.paths) { encoder, path in
-            for text in [path.device, path.state, path.portal, path.port, path.hctl] { encoder.put(text) }
+            encoder.put(path.device)
+            encoder.put(path.state)
+            encoder.put(path.portal)
+            encoder.put(path.port)
+            encoder.put(path.hctl)
         }
         put(list: unit.linksByPath) { $0.put($1) }
         put(list: unit.linksByID) { $0.put($1) }
