@@ -4,7 +4,9 @@ import SANHost
 import SANModel
 import SystemPackage
 
-/// Its pools are folders: active while the folder is there. Making one that is there is an error, so two at once are noticed.
+/// Its pools are folders, active while the folder is there.
+///
+/// Making one that is there is an error, so two at once are noticed.
 struct ProbeBackend: StorageBackend {
     static let type = PoolType.directory
 
