@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 int san_event_create(void) {
@@ -58,4 +59,9 @@ int san_signals_wait(int pipe) {
         count = read(pipe, &byte, 1);
     } while (count < 0 && errno == EINTR);
     return count == 1 ? byte : -EIO;
+}
+
+int san_memory_file_create(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
 }

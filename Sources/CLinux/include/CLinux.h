@@ -17,3 +17,5 @@ void san_thread_set_name(const char *_Nonnull name);
 int san_signals_watch(const int *_Nullable signals, int count);
 /// Blocks until there is a signal and returns its number.
 int san_signals_wait(int pipe);
+/// memfd_create(2), close-on-exec: a file without a name, in memory.
+int san_memory_file_create(const char *_Nonnull name);
