@@ -47,7 +47,9 @@ struct ProgramExecution: Sendable {
         }
         let outcome = try await Subprocess.run(
             .path(path), arguments: Arguments(command.arguments), environment: .custom(environment),
-            platformOptions: options, input: .array(command.input), output: .sequence, error: .sequence
+            platformOptions: options,
+            input: .fileDescriptor(try InputFile.make(of: command.input), closeAfterSpawningProcess: true),
+            output: .sequence, error: .sequence
         ) { execution in
             do {
                 async let diagnostics = collect(execution.standardError, limit: Self.diagnosticsLimit, isStrict: false)
