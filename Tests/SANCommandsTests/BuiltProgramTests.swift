@@ -1,0 +1,146 @@
+import SANHost
+import SANModel
+import SystemPackage
+import Testing
+
+@testable import SANCommands
+
+@Suite("The built program")
+struct BuiltProgramTests {
+    private static let pool = """
+        <pool type="dir"><name>images</name><target><path>/srv/images</path></target></pool>
+        """
+
+    @Test("xml format reads a file, standard input, a pipe and a FIFO alike")
+    func formats() async throws {
+        let program = try BuiltProgram()
+        let typed = try await program.run(["xml", "format", "-"], input: Self.pool)
+        #expect(typed.status == 0 && typed.text.hasPrefix("<pool type='dir'>\n  <name>images</name>\n"))
+        let others = try await program.script(
+            """
+            set -e
+            "$SANCTL" xml format - <<<'\(Self.pool)' >"$FOLDER/a"
+            "$SANCTL" xml format <(echo '\(Self.pool)') | cmp - "$FOLDER/a"
+            mkfifo "$FOLDER/fifo"
+            echo '\(Self.pool)' >"$FOLDER/fifo" &
+            "$SANCTL" xml format "$FOLDER/fifo" | cmp - "$FOLDER/a"
+            "$SANCTL" xml format "$FOLDER/a" | cmp - "$FOLDER/a"
+            """)
+        #expect(others.status == 0, "\(others.diagnostics)")
+    }
+
+    @Test("xml format ends in 65 with line and column; JSON errors are one line on standard error")
+    func malformed() async throws {
+        let program = try BuiltProgram()
+        let plain = try await program.run(["xml", "format", "-"], input: "<pool>\n  <name>\n")
+        #expect(plain.status == 65 && plain.output.isEmpty)
+        #expect(plain.diagnostics.hasPrefix("error: standard input:"))
+        let json = try await program.run(["--output=json", "xml", "format", "-"], input: "")
+        #expect(json.status == 65 && json.output.isEmpty)
+        #expect(json.diagnostics.contains("\"line\":") && json.diagnostics.split(separator: "\n").count == 1)
+    }
+
+    @Test("options before the noun, between noun and verb, and after the verb reach the same store")
+    func optionPlaces() async throws {
+        let program = try BuiltProgram()
+        let folder = program.folder.appending("pool").string
+        let define = ["pool", "define", "-", "--config-dir", folder]
+        #expect(try await program.run(define, input: Self.pool).text == "Pool images defined.\n")
+        for arguments in [
+            ["--config-dir", folder, "pool", "list", "--all"], ["pool", "--config-dir=" + folder, "list", "--all"],
+            ["pool", "list", "--all", "--config-dir", folder],
+        ] {
+            #expect(try await program.run(arguments).text.contains("\nimages inactive dir "), "\(arguments)")
+        }
+        #expect(!(try await program.run(["pool", "list", "--all"]).text.contains("images")))
+        let environment = ["SANCTL_CONFIG_DIR": folder]
+        #expect(try await program.run(["pool", "info", "images"], environment: environment).status == 0)
+    }
+
+    @Test("define, dumpxml, undefine: what is stored is what libvirt would print")
+    func store() async throws {
+        let program = try BuiltProgram()
+        let uuid = "0b8a2c1e-5f5a-4c7e-9b0a-0123456789ab"
+        let document = Self.pool.replacing("</name>", with: "</name><uuid>\(uuid)</uuid>")
+        #expect(try await program.run(["pool", "define", "--validate", "-"], input: document).status == 0)
+        let dumped = try await program.run(["pool", "dumpxml", "images"])
+        #expect(dumped.text == (try await program.run(["xml", "format", "-"], input: document).text))
+        #expect(try await program.run(["pool", "undefine", uuid]).text == "Pool images undefined.\n")
+        let gone = try await program.run(["pool", "dumpxml", "images", "-ojson"])
+        #expect(gone.status == 66 && gone.diagnostics.contains("\"code\":\"not_found\""))
+    }
+
+    @Test("SIGTERM and SIGINT cancel what waits, with exit code 130", arguments: ["TERM", "INT", "HUP"])
+    func signals(name: String) async throws {
+        let program = try BuiltProgram()
+        // Opening the FIFO for writing returns when sanctl has opened it for reading: its signal watch is there by then.
+        // bash ignores SIGINT for a background job unless job control is on.
+        let outcome = try await program.script(
+            """
+            set -m
+            mkfifo "$FOLDER/fifo"
+            "$SANCTL" xml format "$FOLDER/fifo" -o json 2>"$FOLDER/errors" &
+            exec 3>"$FOLDER/fifo"
+            kill -\(name) $!
+            wait $!
+            echo "exit $?"
+            cat "$FOLDER/errors"
+            """)
+        #expect(outcome.text.contains("exit 130\n"), "\(outcome.text) \(outcome.diagnostics)")
+        #expect(outcome.text.contains("\"code\":\"cancelled\""))
+    }
+
+    @Test("a signal that was ignored stays ignored (nohup)")
+    func ignoredSignal() async throws {
+        let program = try BuiltProgram()
+        let outcome = try await program.script(
+            """
+            mkfifo "$FOLDER/fifo"
+            trap '' HUP
+            "$SANCTL" xml format "$FOLDER/fifo" >"$FOLDER/out" &
+            exec 3>"$FOLDER/fifo"
+            kill -HUP $!
+            echo '\(Self.pool)' >&3
+            exec 3>&-
+            wait $!
+            echo "exit $?"
+            """)
+        #expect(outcome.text == "exit 0\n", "\(outcome.diagnostics)")
+    }
+
+    @Test("a reader that goes away: no message, no signal, exit code 141")
+    func brokenPipe() async throws {
+        let program = try BuiltProgram()
+        let outcome = try await program.script(
+            """
+            exec 4> >(exit 0)
+            wait $!
+            "$SANCTL" --help >&4
+            echo "exit $?"
+            """)
+        #expect(outcome.text == "exit 141\n")
+        #expect(outcome.diagnostics.isEmpty)
+    }
+
+    @Test("bash completes verbs, options and the names in the store")
+    func completion() async throws {
+        let program = try BuiltProgram()
+        let outcome = try await program.script(
+            """
+            PATH=$(dirname "$SANCTL"):$PATH
+            for name in san1 san2 other; do sanctl -q pool define-as $name dir --target /srv/$name; done
+            set +u
+            source <(sanctl --generate-completion-script bash)
+            offer() {
+                COMP_WORDS=(sanctl "$@") COMP_CWORD=$# COMP_LINE="sanctl $*" COMPREPLY=()
+                COMP_POINT=${#COMP_LINE}
+                _sanctl sanctl "${@: -1}" "${@: -2:1}"
+                echo "${COMPREPLY[@]}"
+            }
+            offer pool st
+            offer pool info sa
+            offer pool list --au
+            """)
+        #expect(outcome.text == "start stop\nsan1 san2\n--autostart\n", "\(outcome.diagnostics)")
+    }
+}

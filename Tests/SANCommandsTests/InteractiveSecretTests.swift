@@ -1,0 +1,78 @@
+import SANModel
+import SystemPackage
+import Testing
+
+@testable import SANCommands
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+@Suite("Typing a secret on a terminal")
+struct InteractiveSecretTests {
+    /// A pseudo-terminal: what is written to `keyboard` is typed.
+    private struct Terminal {
+        let keyboard: FileDescriptor
+        let line: FileDescriptor
+
+        init() throws {
+            let master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
+            try #require(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0, "no pseudo-terminal")
+            var name = [CChar](repeating: 0, count: 128)
+            try #require(ptsname_r(master, &name, name.count) == 0)
+            keyboard = FileDescriptor(rawValue: master)
+            let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            line = try FileDescriptor.open(FilePath(path), .readWrite, options: [.closeOnExec, .noControllingTerminal])
+        }
+
+        var hasEcho: Bool {
+            var settings = termios()
+            return tcgetattr(line.rawValue, &settings) == 0 && settings.c_lflag & tcflag_t(ECHO) != 0
+        }
+
+        func close() {
+            try? keyboard.close()  // hangs up whoever still reads the line
+            try? line.close()
+        }
+    }
+
+    private func lab() async throws -> CommandLab {
+        let lab = try CommandLab()
+        let document = "<secret><usage type='iscsi'><target>demo</target></usage></secret>"
+        #expect(try await lab.run("secret define -", input: document).code == 0)
+        return lab
+    }
+
+    @Test("nothing is shown, the newline is no part of it, and the echo is on again", .timeLimit(.minutes(2)))
+    func typed() async throws {
+        let lab = try await lab()
+        let terminal = try Terminal()
+        defer { terminal.close() }
+        let errors = MemorySink(isTerminal: true)
+        let console = lab.console(input: terminal.line, errors: errors, isInteractive: true)
+        let work = Task { await lab.run(["secret", "set-value", "iscsi:demo", "--interactive"], on: console) }
+        await errors.waitFor("Value of iscsi:demo: ")
+        #expect(!terminal.hasEcho)
+        _ = try terminal.keyboard.writeAll("s3cret\n".utf8)
+        #expect(await work.value == 0)
+        #expect(terminal.hasEcho && !errors.text.contains("s3cret"))
+        #expect(try await lab.run("secret get-value iscsi:demo").output == "s3cret")
+    }
+
+    @Test("cancelled while it is asked for: the echo is on again, nothing is stored", .timeLimit(.minutes(2)))
+    func cancelled() async throws {
+        let lab = try await lab()
+        let terminal = try Terminal()
+        defer { terminal.close() }
+        let errors = MemorySink(isTerminal: true)
+        let console = lab.console(input: terminal.line, errors: errors, isInteractive: true)
+        let work = Task { await lab.run(["secret", "set-value", "iscsi:demo", "--interactive"], on: console) }
+        await errors.waitFor("Value of iscsi:demo: ")
+        work.cancel()
+        #expect(await work.value == 130)
+        #expect(terminal.hasEcho)
+        #expect(try await lab.run("secret get-value iscsi:demo").code == 66)
+    }
+}
