@@ -18,13 +18,17 @@ struct InteractiveSecretTests {
         let line: FileDescriptor
 
         init() throws {
-            let master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)
-            try #require(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0, "no pseudo-terminal")
-            var name = [CChar](repeating: 0, count: 128)
-            try #require(ptsname_r(master, &name, name.count) == 0)
-            keyboard = FileDescriptor(rawValue: master)
-            let path = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            line = try FileDescriptor.open(FilePath(path), .readWrite, options: [.closeOnExec, .noControllingTerminal])
+            keyboard = try FileDescriptor.open("/dev/ptmx", .readWrite, options: [.closeOnExec])
+            // TIOCSPTLCK and TIOCGPTN of ioctl_tty(2), whose macros Swift doesn't see.
+            var locked: CInt = 0
+            var number: CInt = 0
+            try #require(
+                ioctl(keyboard.rawValue, 0x4004_5431, &locked) == 0
+                    && ioctl(keyboard.rawValue, 0x8004_5430, &number) == 0,
+                "This host gives no pseudo-terminal")
+            let descriptor = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY | O_CLOEXEC)
+            try #require(descriptor >= 0)
+            line = FileDescriptor(rawValue: descriptor)
         }
 
         var hasEcho: Bool {

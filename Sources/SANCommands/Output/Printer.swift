@@ -10,7 +10,7 @@ struct Printer: Sendable {
     func print(_ report: Report) -> Int32 {
         do throws(StorageError) {
             switch (format, report.document) {
-            case (.json, let members?): try printDocument(members)
+            case (.json, let members?): try printDocument(members())
             default: try printBody(report)
             }
         } catch {

@@ -18,8 +18,8 @@ struct Report: Sendable {
     }
 
     var body: Body
-    /// The JSON document without `version`; nil where the verb prints ``body`` whatever was asked for.
-    var document: JSONObject?
+    /// Makes the JSON document without `version`; nil where the verb prints ``body`` whatever was asked for.
+    var document: (@Sendable () -> JSONObject)?
     /// The one line of what was done; left out with `--quiet` and in JSON.
     var notice: String?
     /// Standard output holds data of its own (a download): the notice goes to standard error.
@@ -29,7 +29,15 @@ struct Report: Sendable {
     /// What failed although there is something to print; decides the exit code.
     var failure: StorageError?
 
-    init(_ body: Body = .nothing, document: JSONObject? = nil, notice: String? = nil) {
+    init(_ body: Body = .nothing, notice: String? = nil) {
+        self.body = body
+        self.notice = notice
+    }
+
+    /// - Parameter document: is made only where JSON was asked for.
+    init(
+        _ body: Body = .nothing, document: @autoclosure @escaping @Sendable () -> JSONObject, notice: String? = nil
+    ) {
         self.body = body
         self.document = document
         self.notice = notice

@@ -34,6 +34,7 @@ struct PoolDumpXML: StorageCommand {
         let engine = try session.engine()
         let xml = try await engine.definition(ofPool: target.pool, inactive: inactive).xml
         guard session.options.format == .json else { return Report(.xml(xml)) }
-        return Report(document: ["pool": try await engine.pool(target.pool).json, "xml": .string(xml)])
+        let status = try await engine.pool(target.pool)
+        return Report(document: ["pool": status.json, "xml": .string(xml)])
     }
 }

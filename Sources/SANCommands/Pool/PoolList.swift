@@ -48,13 +48,13 @@ struct PoolList: StorageCommand {
             isPersistent: persistent ? true : transient ? false : nil,
             isAutostarted: autostart ? true : noAutostart ? false : nil, types: type)
         let pools = try await session.engine().pools(filter)
-        let shown = pools.filter { all || isActive($0) != inactive }
+        let shown = pools.filter(isShown)
         let style = ListingStyle(isExact: sizes.bytes)
         var report = Report(.table(Table(shown, style)), document: ["pools": .array(shown.map(\.json))])
-        report.problems = pools.filter { pool in pool.definition == nil || shown.contains(pool) }.flatMap(\.warnings)
+        report.problems = pools.filter { $0.definition == nil || isShown($0) }.flatMap(\.warnings)
         return report
     }
 
     /// Starting, stopping and failed pools aren't ones that rest either.
-    private func isActive(_ pool: PoolStatus) -> Bool { pool.state != .inactive }
+    private func isShown(_ pool: PoolStatus) -> Bool { all || (pool.state == .inactive) == inactive }
 }

@@ -51,6 +51,7 @@ struct VolumeAttachInfo: StorageCommand {
             document["uri"] = .string(uri)
             body = .value(uri)
         }
-        return Report(body, document: document)
+        let complete = document
+        return Report(body, document: complete)
     }
 }
