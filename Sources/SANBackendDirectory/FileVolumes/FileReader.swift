@@ -54,7 +54,8 @@ struct FileReader {
 
     private mutating func regular(_ name: String) -> Volume? {
         do throws(StorageError) {
-            return try describe(name, folder.open(name, O_RDONLY))
+            let file = try folder.open(name, O_RDONLY)
+            return try describe(name, file, path: file.path)
         } catch  where error.code == .notFound {
             return nil
         } catch {
@@ -90,7 +91,9 @@ struct FileReader {
         return target.hasPrefix(prefix) && target != prefix ? String(target.dropFirst(prefix.count)) : nil
     }
 
-    private mutating func describe(_ name: String, _ file: OpenFile) throws(StorageError) -> Volume? {
+    private mutating func describe(
+        _ name: String, _ file: OpenFile, path: String? = nil
+    ) throws(StorageError) -> Volume? {
         let status = try file.status()
         switch status.kind {
         case .folder: return describe(name, status)
@@ -98,7 +101,7 @@ struct FileReader {
         case .file: break
         }
         let header = try header(of: file, name: name, status)
-        var volume = describe(name, status, header)
+        var volume = describe(name, path: path, status, header)
         if system.hasLabels { volume.definition.target.permissions?.label = file.label() }
         if system.isBtrfs { volume.definition.target.noCopyOnWrite = san_file_no_copy_on_write(file.descriptor) == 1 }
         return volume
@@ -153,9 +156,9 @@ struct FileReader {
 
 /// Documents of what was read.
 extension FileReader {
-    private func base(_ name: String, _ type: VolumeType) -> VolumeDefinition {
+    private func base(_ name: String, _ type: VolumeType, path: String? = nil) -> VolumeDefinition {
         var definition = VolumeDefinition(name: name, type: type)
-        let path = folder.path(of: name)
+        let path = path ?? folder.path(of: name)
         definition.key = path
         definition.target.path = path
         return definition
@@ -171,8 +174,8 @@ extension FileReader {
         return Volume(definition)
     }
 
-    private func describe(_ name: String, _ status: FileStatus, _ header: ImageHeader) -> Volume {
-        var definition = base(name, .file)
+    private func describe(_ name: String, path: String?, _ status: FileStatus, _ header: ImageHeader) -> Volume {
+        var definition = base(name, .file, path: path)
         definition.capacity = header.spansFile ? ByteCount(status.size) : header.capacity
         definition.allocation = ByteCount(status.allocation)
         definition.physical = status.size == 0 ? nil : ByteCount(status.size)

@@ -14,7 +14,8 @@ extension FileVolumes {
         let step = try await blocking(context) { () throws(StorageError) in try resizeInPlace(volume, to: request) }
         switch step {
         case .done(let change): return change
-        case .program(let resize):
+        case .program(var resize, let zeros):
+            if let zeros { resize.backing = .zeros(path(zeros, Staging.origin)) }
             var passphrase: SecretBytes?
             if resize.isEncrypted {
                 guard let secret = volume.definition.target.encryption?.secrets.first else {
@@ -32,7 +33,8 @@ extension FileVolumes {
 
     private enum ResizeStep {
         case done(Change<Volume>)
-        case program(QemuImg.Resize)
+        /// With what stands in for the backing file while the program runs.
+        case program(QemuImg.Resize, Staging?)
     }
 
     private func resizeInPlace(_ volume: Volume, to request: ResizeRequest) throws(StorageError) -> ResizeStep {
@@ -67,10 +69,10 @@ extension FileVolumes {
         }
         guard wanted != capacity else { return .done(.unchanged(try inspect(volume.name))) }
         let allocates = request.allocates && wanted > capacity && header.format == .qcow2
-        return .program(
-            QemuImg.Resize(
-                format: header.format.rawValue, capacity: wanted, shrinks: wanted < capacity, allocates: allocates,
-                hasBacking: header.backing != nil, isEncrypted: header.encryption != nil))
+        let resize = QemuImg.Resize(
+            format: header.format.rawValue, capacity: wanted, shrinks: wanted < capacity, allocates: allocates,
+            isEncrypted: header.encryption != nil)
+        return .program(resize, wanted > capacity ? try zeros(toGrow: header, named: volume.name) : nil)
     }
 
     /// Removes a volume: a file, a link, or an empty folder.

@@ -122,9 +122,17 @@ extension FileVolumes {
                 .unsupported, "A luks copy has the capacity of its origin: resize it afterwards",
                 subject: .volume(plan.name.text))
         case .image(let format, _):
-            let resize = QemuImg.Resize(
-                format: format, capacity: wanted, shrinks: false, allocates: false,
-                hasBacking: plan.copies(header) && header.backing != nil, isEncrypted: false)
+            guard header.encryption == nil, plan.secret == nil else {
+                throw StorageError(
+                    .unsupported, "An encrypted copy has the capacity of its origin: resize it afterwards",
+                    subject: .volume(plan.name.text))
+            }
+            var resize = QemuImg.Resize(
+                format: format, capacity: wanted, shrinks: false, allocates: false, isEncrypted: false)
+            let standIn = try await blocking(context) { () throws(StorageError) -> Staging? in
+                plan.copies(header) ? try zeros(toGrow: header, named: plan.name.text) : nil
+            }
+            if let standIn { resize.backing = .zeros(path(standIn, Staging.origin)) }
             try await QemuImg(commands: commands).resize(
                 path(staging), resize, passphrase: nil, until: context.deadline)
         }

@@ -31,9 +31,17 @@ struct FolderEntries: Sendable {
             if length == 0 { break }
             append(buffer.span.extracting(0..<length))
         }
-        entries.sort { left, right in
-            arena[left.offset..<left.offset + left.length].lexicographicallyPrecedes(
-                arena[right.offset..<right.offset + right.length])
+        sort()
+    }
+
+    /// By bytes, so that two listings of the same files are the same.
+    private mutating func sort() {
+        unsafe arena.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            entries.sort { left, right in
+                let order = unsafe memcmp(base + left.offset, base + right.offset, min(left.length, right.length))
+                return order == 0 ? left.length < right.length : order < 0
+            }
         }
     }
 

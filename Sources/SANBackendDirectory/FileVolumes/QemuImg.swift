@@ -41,8 +41,9 @@ struct QemuImg: Sendable {
         var capacity: ByteCount
         var shrinks: Bool
         var allocates: Bool
-        var hasBacking: Bool
         var isEncrypted: Bool
+        /// What QEMU takes for the backing file: never what the image's header names.
+        var backing: StandIn = .none
     }
 
     func resize(
@@ -51,18 +52,16 @@ struct QemuImg: Sendable {
         var arguments = ["resize", "-q"] + QemuImg.secret(passphrase)
         if resize.shrinks { arguments.append("--shrink") }
         if resize.allocates { arguments.append("--preallocation=falloc") }
-        // A longer backing file would show through in new space, so QEMU writes zeros there as soon as there is one of that length.
-        // A null device stands in for it: whatever the overlay's header names isn't opened.
-        let backing: StandIn = resize.hasBacking ? .zeros(resize.capacity) : .none
         let node = QemuImg.blockNode(
-            path, format: resize.format, backing: backing, encryption: resize.isEncrypted ? "luks" : nil)
+            path, format: resize.format, backing: resize.backing, encryption: resize.isEncrypted ? "luks" : nil)
         try await run(arguments + [node, "\(resize.capacity)"], passphrase, until: deadline)
     }
 
     /// What takes the place of the backing file that a header may name.
     enum StandIn: Sendable, Hashable {
         case none
-        case zeros(ByteCount)
+        /// A raw file that reads as zeros.
+        case zeros(FilePath)
     }
 
     /// A block node as QEMU's `json:` pseudo-protocol has it.
@@ -73,7 +72,9 @@ struct QemuImg: Sendable {
         if ["qcow2", "qcow", "qed", "vmdk"].contains(format) {
             switch backing {
             case .none: node += ",\"backing\":null"
-            case .zeros(let size): node += ",\"backing\":{\"driver\":\"null-co\",\"read-zeroes\":true,\"size\":\(size)}"
+            case .zeros(let file):
+                node +=
+                    ",\"backing\":{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\(json(file.string))}}"
             }
         }
         if let encryption {

@@ -1,0 +1,195 @@
+import FoundationEssentials
+import SANEngine
+import SANModel
+import SANTestSupport
+import SystemPackage
+import Testing
+
+@testable import SANBackendDirectory
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Volumes that need no program: raw ones and folders.
+@Suite struct DirectoryChangeTests {
+    @Test func `A raw volume is fully allocated unless the document says less`() async throws {
+        let fixture = try await DirectoryFixture()
+        let full = try await fixture.create("full", 1 << 20).definition
+        #expect(full.capacity == 1 << 20)
+        #expect(full.allocation.map { $0 >= 1 << 20 } == true)
+        #expect(full.target.permissions?.mode == 0o600)
+        let sparse = try await fixture.create("sparse", 1 << 40) { $0.allocation = 0 }.definition
+        #expect(sparse.capacity == 1 << 40)
+        #expect(sparse.allocation == 0)
+        let part = try await fixture.create("part", 1 << 20) {
+            $0.allocation = 1 << 19
+            $0.target.permissions = Permissions(mode: 0o744)
+        }.definition
+        #expect(part.allocation == 1 << 19)
+        #expect(part.target.permissions?.mode == 0o744)
+        #expect(try fixture.names() == ["full", "part", "sparse"])
+    }
+
+    @Test func `A folder can be a volume`() async throws {
+        let fixture = try await DirectoryFixture()
+        let volume = try await fixture.create("sub", 0) { $0.target.format = .directory }
+        #expect(volume.definition.type == .dir)
+        try Data([1]).write(to: URL(filePath: fixture.path("sub/x")))
+        await expect(.invalidState) {
+            try await fixture.pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context)
+        }
+        try FileManager.default.removeItem(atPath: fixture.path("sub/x"))
+        #expect(try await fixture.pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context).isChanged)
+        #expect(try await !fixture.pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context).isChanged)
+    }
+
+    @Test func `A name that is taken is refused, and nothing is left`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("a", [7])
+        await expect(.alreadyExists) { try await fixture.create("a", 512) }
+        #expect(try fixture.read("a") == [7])
+        #expect(symlink("/nonexistent", fixture.path("link")) == 0)
+        await expect(.alreadyExists) { try await fixture.create("link", 512) }
+        #expect(try fixture.names() == ["a", "link"])
+    }
+
+    @Test func `What can't be made leaves nothing behind`() async throws {
+        let fixture = try await DirectoryFixture()
+        await expect(.invalidArgument) { try await fixture.create("big", ByteCount(1 << 63)) }
+        await expect(.invalidArgument) { try await fixture.create("none", nil) }
+        await expect(.unsupported) { try await fixture.create("cloop", 512) { $0.target.format = "cloop" } }
+        await expect(.unsupported) {
+            try await fixture.create("backed", 512) { $0.backingStore = BackingStore(path: "a") }
+        }
+        #expect(try fixture.names().isEmpty)
+    }
+
+    @Test func `What a killed process left is swept, what is in use is not`() async throws {
+        let fixture = try await DirectoryFixture()
+        try FileManager.default.createDirectory(
+            atPath: fixture.path(".sanctl-dead"), withIntermediateDirectories: false)
+        try fixture.write(".sanctl-dead/volume", [1])
+        let live = try Staging(in: try fixture.pool.files.open())
+        #expect(try fixture.names() == [live.name])
+        #expect(try await fixture.volumes().isEmpty)
+        try await fixture.create("a", 512)
+        #expect(try fixture.names() == [live.name, "a"].sorted())
+    }
+
+    @Test func `Raw volumes grow and shrink`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("a", [1, 2, 3, 4])
+        var volume = try await fixture.volume("a")
+        let grown = try await fixture.pool.resizeVolume(
+            volume, to: ResizeRequest(capacity: 1 << 20, allocates: true), in: fixture.context)
+        #expect(grown.isChanged)
+        #expect(grown.value.definition.capacity == 1 << 20)
+        #expect(grown.value.definition.allocation.map { $0 >= (1 << 20) - 4096 } == true)
+        volume = try await fixture.pool.resizeVolume(grown.value, to: ResizeRequest(capacity: 2), in: fixture.context)
+            .value
+        #expect(try fixture.read("a") == [1, 2])
+        #expect(
+            try await !fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 2), in: fixture.context).isChanged)
+    }
+
+    @Test func `A LUKS volume's header stays when it is resized`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("luks", HandMadeImage.luks.bytes)
+        #expect(truncate(fixture.path("luks"), Int(HandMadeImage.luks.fileSize)) == 0)
+        let volume = try await fixture.volume("luks")
+        #expect(volume.definition.target.encryption?.format == .luks)
+        let grown = try await fixture.pool.resizeVolume(
+            volume, to: ResizeRequest(capacity: 4 << 20), in: fixture.context
+        ).value
+        #expect(grown.definition.capacity == 4 << 20)
+        #expect(grown.definition.physical == 6_291_456)
+    }
+
+    /// A name is a label: another file under it isn't the one that was listed.
+    @Test func `A file that was replaced isn't written, resized, wiped or deleted`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("a", [1, 2, 3])
+        let listed = try await fixture.volume("a")
+        try fixture.write("b", [4, 5, 6])
+        #expect(rename(fixture.path("b"), fixture.path("a")) == 0)
+        let source = try LocalFile(try fixture.write("source", [9]), .readOnly)
+        let end = source.end
+        await expect(.invalidState) {
+            try await fixture.pool.upload(end, to: listed, TransferRequest(), in: fixture.context)
+        }
+        await expect(.invalidState) {
+            try await fixture.pool.resizeVolume(listed, to: ResizeRequest(capacity: 1), in: fixture.context)
+        }
+        await expect(.invalidState) { try await fixture.pool.wipe(listed, .zero, in: fixture.context) }
+        await expect(.invalidState) {
+            try await fixture.pool.deleteVolume(listed, deletingSnapshots: false, in: fixture.context)
+        }
+        #expect(try fixture.read("a") == [4, 5, 6])
+    }
+
+    @Test func `Nothing is written through a link`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("a", [1])
+        #expect(symlink("a", fixture.path("link")) == 0)
+        let link = try await fixture.volume("link")
+        await expect(.unsupported) { try await fixture.pool.wipe(link, .zero, in: fixture.context) }
+        #expect(try await fixture.pool.deleteVolume(link, deletingSnapshots: false, in: fixture.context).isChanged)
+        #expect(try fixture.read("a") == [1])
+    }
+
+    @Test func `A clone has the origin's bytes and holes`() async throws {
+        let fixture = try await DirectoryFixture()
+        var bytes = [UInt8](repeating: 0, count: 3 << 20)
+        for index in (1 << 20)..<(1 << 20) + 5000 { bytes[index] = UInt8(index & 0xFF) | 1 }
+        try fixture.write("origin", [])
+        #expect(truncate(fixture.path("origin"), 3 << 20) == 0)
+        let file = try FileDescriptor.open(fixture.path("origin"), .writeOnly)
+        try file.writeAll(toAbsoluteOffset: 1 << 20, bytes[(1 << 20)..<(1 << 20) + 5000])
+        try file.close()
+        let origin = try await fixture.volume("origin")
+        var definition = VolumeDefinition(name: "clone", capacity: 4 << 20)
+        definition.allocation = 8192
+        let request = VolumeRequest(definition, origin: VolumeRequest.Origin(volume: origin, pool: fixture.pool))
+        let clone = try await fixture.pool.createVolume(request, in: fixture.context).value
+        #expect(clone.definition.capacity == 4 << 20)
+        #expect(clone.definition.allocation.map { $0 < 1 << 20 } == true)
+        #expect(try fixture.read("clone") == bytes + [UInt8](repeating: 0, count: 1 << 20))
+    }
+
+    @Test func `A volume can be filled from a pool that isn't made of files`() async throws {
+        let fixture = try await DirectoryFixture()
+        let other = try await DirectoryFixture()
+        try other.write("lun", [UInt8](repeating: 5, count: 70_000))
+        let origin = VolumeRequest.Origin(volume: try await other.volume("lun"), pool: OpaquePool(pool: other.pool))
+        let request = VolumeRequest(VolumeDefinition(name: "copy", capacity: 1 << 20), origin: origin)
+        let copy = try await fixture.pool.createVolume(request, in: fixture.context).value
+        #expect(copy.definition.capacity == 1 << 20)
+        #expect(
+            try fixture.read("copy") == [UInt8](repeating: 5, count: 70_000)
+                + [UInt8](repeating: 0, count: (1 << 20) - 70_000))
+    }
+}
+
+/// A pool whose data comes through streams only.
+private struct OpaquePool: VolumeData {
+    let pool: DirectoryPool
+
+    func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
+        try await pool.refresh(in: context)
+    }
+
+    func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> { .unchanged(()) }
+
+    func upload(
+        _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary { throw StorageError(.unsupported, "") }
+
+    func download(
+        _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary { try await pool.download(volume, to: sink, transfer, in: context) }
+
+    func wipe(
+        _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary { throw StorageError(.unsupported, "") }
+}

@@ -1,0 +1,94 @@
+import SANEngine
+import SANHost
+import SANModel
+import SystemPackage
+import Testing
+
+@testable import SANBackendDirectory
+
+/// What qemu-img is told.
+@Suite struct QemuImgTests {
+    private func commands(_ change: (inout VolumeDefinition) -> Void) async throws -> [Command] {
+        let runner = RecordingRunner(status: 1)
+        var fixture = try await DirectoryFixture(commands: runner)
+        fixture.secrets = FixedSecrets(passphrase: "hunter2")
+        var definition = VolumeDefinition(name: "v", capacity: 1 << 30)
+        change(&definition)
+        do throws(StorageError) {
+            _ = try await fixture.pool.createVolume(VolumeRequest(definition), in: fixture.context)
+            Issue.record("qemu-img failed, so must the creation")
+        } catch {
+            #expect(error.code == .hostFailure)
+            #expect(!error.description.contains("\u{1B}"))
+            #expect(!error.description.contains("hunter2"))
+        }
+        #expect(try fixture.names().isEmpty)
+        return runner.commands
+    }
+
+    @Test func `The format is always given, and a backing file isn't opened`() async throws {
+        let command = try #require(
+            try await commands {
+                $0.target.format = .qcow2
+                $0.backingStore = BackingStore(path: "/a,b.raw")
+            }.first)
+        let arguments = command.arguments
+        #expect(arguments.prefix(4) == ["create", "-q", "-f", "qcow2"])
+        #expect(arguments[4..<9] == ["-u", "-b", "/a,b.raw", "-F", "raw"])
+        #expect(arguments[9..<11] == ["-o", "compat=0.10"])
+        #expect(arguments.last == "1073741824")
+        #expect(command.input.isEmpty)
+    }
+
+    /// L89: a passphrase goes through standard input.
+    @Test func `A passphrase is in no argument`() async throws {
+        let command = try #require(
+            try await commands {
+                $0.target.encryption = EncryptionDefinition(format: .luks, secrets: [.usage("u")])
+            }.first)
+        #expect(command.input == Array("hunter2".utf8))
+        #expect(!command.arguments.contains { $0.contains("hunter2") })
+        #expect(command.arguments.contains("secret,id=sec0,file=/dev/stdin"))
+        #expect(command.arguments.contains("luks"))
+        #expect(command.environment.isEmpty)
+    }
+
+    @Test func `A block node names its driver and closes its chain`() {
+        let node = QemuImg.blockNode("/p/a\"b\\c", format: "qcow2", backing: .none)
+        #expect(
+            node == #"json:{"driver":"qcow2","file":{"driver":"file","filename":"/p/a\"b\\c"},"backing":null}"#)
+        #expect(!QemuImg.blockNode("/p/a", format: "raw", backing: .none).contains("backing"))
+    }
+
+    @Test func `Options that make no sense are refused before anything runs`() async throws {
+        let runner = RecordingRunner()
+        let fixture = try await DirectoryFixture(commands: runner)
+        let changes: [(inout VolumeDefinition) -> Void] = [
+            { $0.target.compat = "1.1,backing_file=/etc/passwd" }, { $0.target.clusterSize = 1000 },
+            { $0.target.clusterSize = 4 << 20 },
+            { $0.backingStore = BackingStore(path: "json:{\"driver\":\"nbd\"}", format: .raw) },
+            { $0.backingStore = BackingStore(path: "a", format: "raw,x") },
+            { $0.target.encryption = EncryptionDefinition(format: .luks) },
+            { definition in
+                var encryption = EncryptionDefinition(format: .luks, secrets: [.usage("u")])
+                encryption.cipher = .init(name: "aes,key-secret=x", size: 256)
+                definition.target.encryption = encryption
+            },
+            { $0.target.permissions = Permissions(mode: 0o4755) },
+        ]
+        for change in changes {
+            await expect(.invalidArgument) {
+                try await fixture.create("v", 1 << 20) {
+                    $0.target.format = .qcow2
+                    change(&$0)
+                }
+            }
+        }
+        #expect(runner.commands.isEmpty)
+        await expect(.unsupported) {
+            try await fixture.create("v", 1 << 20) {
+                $0.target.encryption = EncryptionDefinition(format: .qcow, secrets: [.usage("u")])
+            }
+        }
+    }
+}
