@@ -157,6 +157,41 @@ import Testing
         #expect(try fixture.read("clone") == bytes + [UInt8](repeating: 0, count: 1 << 20))
     }
 
+    /// What the engine makes a clone's document of: what the header told, so an encryption without its secret.
+    @Test(arguments: HandMadeImage.all.filter { $0.fileSize < 64 << 20 })
+    func `Every format can be cloned as it is`(image: HandMadeImage) async throws {
+        let fixture = try await DirectoryFixture(commands: RecordingRunner(status: 1))
+        try fixture.write("origin", image.bytes)
+        #expect(truncate(fixture.path("origin"), Int(image.fileSize)) == 0)
+        let origin = try await fixture.volume("origin")
+        var definition = origin.definition
+        definition.name = "clone"
+        definition.backingStore = nil
+        let request = VolumeRequest(definition, origin: .init(volume: origin, pool: fixture.pool))
+        if image.format == "vmdk", image.bytes.starts(with: Array("COWD".utf8)) {
+            await expect(.unsupported) { try await fixture.pool.createVolume(request, in: fixture.context) }
+            return
+        }
+        let clone = try await fixture.pool.createVolume(request, in: fixture.context).value
+        #expect(clone.definition.target.format == image.format)
+        #expect(clone.definition.backingStore?.path == origin.definition.backingStore?.path)
+        #expect(try fixture.read("clone") == fixture.read("origin"))
+    }
+
+    /// An operation's deadline bounds waits, not the time that data takes.
+    @Test func `A copy that took longer than the deadline still gets its name`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("origin", [1, 2, 3])
+        let origin = VolumeRequest.Origin(
+            volume: try await fixture.volume("origin"), pool: LatePool(pool: fixture.pool))
+        var context = fixture.context
+        context.deadline = .after(.seconds(6))
+        let request = VolumeRequest(VolumeDefinition(name: "copy"), origin: origin)
+        _ = try await fixture.pool.createVolume(request, in: context)
+        #expect(context.deadline.hasPassed)
+        #expect(try fixture.read("copy") == [1, 2, 3])
+    }
+
     @Test func `A volume can be filled from a pool that isn't made of files`() async throws {
         let fixture = try await DirectoryFixture()
         let other = try await DirectoryFixture()
@@ -169,6 +204,34 @@ import Testing
             try fixture.read("copy") == [UInt8](repeating: 5, count: 70_000)
                 + [UInt8](repeating: 0, count: (1 << 20) - 70_000))
     }
+}
+
+/// A pool whose data comes when the operation's deadline has passed.
+private struct LatePool: VolumeData {
+    let pool: DirectoryPool
+
+    func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
+        try await pool.refresh(in: context)
+    }
+
+    func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> { .unchanged(()) }
+
+    func upload(
+        _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary { throw StorageError(.unsupported, "") }
+
+    func download(
+        _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary {
+        do { try await Task.sleep(until: context.deadline.instant, clock: .continuous) } catch {
+            throw StorageError(.cancelled, "")
+        }
+        return try await pool.download(volume, to: sink, transfer, in: context)
+    }
+
+    func wipe(
+        _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary { throw StorageError(.unsupported, "") }
 }
 
 /// A pool whose data comes through streams only.

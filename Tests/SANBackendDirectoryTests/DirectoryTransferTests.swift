@@ -209,8 +209,9 @@ enum Thread {
             let start = Unmanaged.passRetained(Box { continuation.resume(returning: body()) }).toOpaque()
             pthread_create(
                 &thread, nil,
-                {
-                    Unmanaged<Box>.fromOpaque($0!).takeRetainedValue().body(); return nil
+                { argument in
+                    if let argument { Unmanaged<Box>.fromOpaque(argument).takeRetainedValue().body() }
+                    return nil
                 }, start)
             pthread_detach(thread)
         }

@@ -9,6 +9,8 @@ struct CreationPlan: Sendable {
         case raw(allocation: ByteCount?)
         /// Made by `qemu-img`, by its name of the format.
         case image(String, options: [String])
+        /// Nothing here can make the format: only a copy of a volume that has it.
+        case copy
     }
 
     let name: FileName
@@ -20,7 +22,9 @@ struct CreationPlan: Sendable {
     let definition: VolumeDefinition
 
     /// - Throws: `invalid_argument`, `unsupported`.
-    init(_ definition: VolumeDefinition, preallocatesMetadata: Bool) throws(StorageError) {
+    init(_ request: VolumeRequest) throws(StorageError) {
+        let definition = request.definition
+        let hasOrigin = request.origin != nil
         self.definition = definition
         name = try FileName(definition.name)
         capacity = definition.capacity
@@ -29,7 +33,7 @@ struct CreationPlan: Sendable {
         if let mode = target.permissions?.mode, mode > 0o777 {
             throw StorageError(.invalidArgument, "A volume's mode is 0 to 0777", subject: .volume(definition.name))
         }
-        secret = try CreationPlan.secret(of: target.encryption, format: asked)
+        secret = try CreationPlan.secret(of: target.encryption, format: asked, hasOrigin: hasOrigin)
         format = secret != nil && asked == .raw ? "luks" : asked
         backing = try CreationPlan.backing(of: definition, format: format)
         switch format {
@@ -37,13 +41,16 @@ struct CreationPlan: Sendable {
         case .raw, "iso": kind = .raw(allocation: definition.allocation)
         case .qcow2:
             kind = .image(
-                "qcow2", options: try CreationPlan.qcow2Options(definition, preallocatesMetadata: preallocatesMetadata))
+                "qcow2",
+                options: try CreationPlan.qcow2Options(
+                    definition, preallocatesMetadata: request.preallocatesMetadata))
         case "luks":
             guard let encryption = target.encryption else {
                 throw StorageError(.invalidArgument, "A luks volume needs <encryption> with its secret")
             }
             kind = .image("luks", options: try CreationPlan.encryptionOptions(encryption, prefix: ""))
         case "qcow", "qed", "vmdk", "vdi", "vpc": kind = .image(format.rawValue, options: [])
+        case _ where hasOrigin && VolumeFormat.files.contains(format): kind = .copy
         default:
             throw StorageError(
                 .unsupported,
@@ -53,9 +60,11 @@ struct CreationPlan: Sendable {
     }
 
     private static func secret(
-        of encryption: EncryptionDefinition?, format: VolumeFormat
+        of encryption: EncryptionDefinition?, format: VolumeFormat, hasOrigin: Bool
     ) throws(StorageError) -> SecretReference? {
         guard let encryption else { return nil }
+        // A clone's document comes from a header, which doesn't know the secret; an encrypted copy keeps its origin's.
+        if hasOrigin, encryption.secrets.isEmpty { return nil }
         guard encryption.format == .luks else {
             throw StorageError(
                 .unsupported,

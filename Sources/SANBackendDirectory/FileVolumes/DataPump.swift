@@ -146,8 +146,7 @@ struct DataPump {
             let overlap = oldSize.map { $0 > position ? min(count, $0 - position) : 0 } ?? count
             let isPunched = try watched(sink) { () throws(StorageError) in try sink.file.punch(position, overlap) }
             if isPunched { return }
-            let monitor = monitor
-            try sink.file.writeZeros(position, overlap) { _ throws(StorageError) in try monitor.checkCancellation() }
+            try sink.file.writeZeros(position, overlap, monitor)
             moved += overlap
             return
         }

@@ -11,7 +11,9 @@ extension FileVolumes {
     public func resize(
         _ volume: Volume, to request: ResizeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
-        let step = try await blocking(context) { () throws(StorageError) in try resizeInPlace(volume, to: request) }
+        let step = try await TransferMonitor.run(on: subject(volume), in: context) { monitor throws(StorageError) in
+            try resizeInPlace(volume, to: request, monitor)
+        }
         switch step {
         case .done(let change): return change
         case .program(var resize, let zeros):
@@ -26,8 +28,9 @@ extension FileVolumes {
                 passphrase = try await context.secrets.value(for: secret, usage: .volume)
             }
             try await QemuImg(commands: commands).resize(
-                location.appending(volume.name), resize, passphrase: passphrase, until: context.deadline)
-            return .changed(try await inspect(volume.name, in: context))
+                location.appending(volume.name), resize, passphrase: passphrase,
+                until: resize.allocates ? .never : context.deadline)
+            return .changed(try await inspect(volume.name, in: context.renewed))
         }
     }
 
@@ -37,8 +40,10 @@ extension FileVolumes {
         case program(QemuImg.Resize, Staging?)
     }
 
-    private func resizeInPlace(_ volume: Volume, to request: ResizeRequest) throws(StorageError) -> ResizeStep {
-        let file = try openListed(volume, FileFlags.readWrite)
+    private func resizeInPlace(
+        _ volume: Volume, to request: ResizeRequest, _ monitor: TransferMonitor
+    ) throws(StorageError) -> ResizeStep {
+        let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.readWrite) }
         let (header, status) = try image(of: file, named: volume.name)
         try header.refuseExternalData(of: volume)
         let wanted = request.capacity
@@ -54,7 +59,7 @@ extension FileVolumes {
             try file.truncate(to: size.bytes)
             if request.allocates, size.bytes > status.size {
                 do throws(StorageError) {
-                    try file.allocate(status.size, size.bytes - status.size)
+                    try file.allocate(status.size, size.bytes - status.size, monitor)
                 } catch {
                     try file.truncate(to: status.size)
                     throw error

@@ -9,7 +9,7 @@ extension FileVolumes {
     ///
     /// - Throws: `already_exists`, `invalid_argument`, `unsupported`, `unavailable` where `qemu-img` is missing.
     public func create(_ request: VolumeRequest, in context: OperationContext) async throws(StorageError) -> Volume {
-        let plan = try CreationPlan(request.definition, preallocatesMetadata: request.preallocatesMetadata)
+        let plan = try CreationPlan(request)
         var passphrase: SecretBytes?
         if let secret = plan.secret { passphrase = try await context.secrets.value(for: secret, usage: .volume) }
         let staging = try await blocking(context) { () throws(StorageError) in try stage(plan) }
@@ -18,7 +18,8 @@ extension FileVolumes {
         } else {
             try await make(staging, plan, passphrase, in: context)
         }
-        return try await blocking(context) { () throws(StorageError) in try publish(staging, plan) }
+        // The data may have taken longer than the operation's deadline.
+        return try await blocking(context.renewed) { () throws(StorageError) in try publish(staging, plan) }
     }
 
     private func stage(_ plan: CreationPlan) throws(StorageError) -> Staging {
@@ -47,11 +48,14 @@ extension FileVolumes {
             }
         case .raw(let allocation):
             let capacity = try plan.requiredCapacity
-            try await blocking(context) { () throws(StorageError) in
-                let file = try staging.makeFile()
-                try setCopyOnWrite(of: file, plan)
-                try file.truncate(to: capacity.bytes)
-                try file.allocate(0, min(allocation ?? capacity, capacity).bytes)
+            try await TransferMonitor.run(on: "the new volume", in: context) { monitor throws(StorageError) in
+                let file = try monitor.asking { () throws(StorageError) in
+                    let file = try staging.makeFile()
+                    try setCopyOnWrite(of: file, plan)
+                    try file.truncate(to: capacity.bytes)
+                    return file
+                }
+                try file.allocate(0, min(allocation ?? capacity, capacity).bytes, monitor)
             }
         case .image(let format, let options):
             let capacity: ByteCount
@@ -62,7 +66,9 @@ extension FileVolumes {
             }
             try await QemuImg(commands: commands).create(
                 path(staging), format: format, options: options, backing: plan.backing, capacity: capacity,
-                passphrase: passphrase, until: context.deadline)
+                passphrase: passphrase, until: plan.isPreallocated ? .never : context.deadline)
+        case .copy:
+            throw StorageError(.unsupported, "A \(plan.format) volume can only be copied from another one")
         }
     }
 
@@ -113,7 +119,21 @@ extension FileVolumes {
     }
 }
 
+extension OperationContext {
+    /// The same with as much time as one wait may take, for what follows work as long as its data.
+    var renewed: OperationContext {
+        var copy = self
+        copy.deadline = .after(patience)
+        return copy
+    }
+}
+
 extension CreationPlan {
+    /// Whether making it takes as long as its capacity needs.
+    fileprivate var isPreallocated: Bool {
+        if case .image(_, let options) = kind { options.contains { $0.hasPrefix("preallocation=") } } else { false }
+    }
+
     var requiredCapacity: ByteCount {
         get throws(StorageError) {
             guard let capacity else {

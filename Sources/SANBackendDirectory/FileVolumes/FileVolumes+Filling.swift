@@ -51,7 +51,9 @@ extension FileVolumes {
                 let copy = try staging.makeFile()
                 try setCopyOnWrite(of: copy, plan)
                 let isShared = try FileCopy.copy(file, to: copy, monitor)
-                if case .raw(let wanted?) = plan.kind, wanted >= size, !isShared { try copy.allocate(0, status.size) }
+                if case .raw(let wanted?) = plan.kind, wanted >= size, !isShared {
+                    try copy.allocate(0, status.size, monitor)
+                }
             }
         } else {
             guard header.backing == nil else {
@@ -65,6 +67,7 @@ extension FileVolumes {
                     .unsupported, "'\(origin.name.printable)' is encrypted: it can be copied in its own format only",
                     subject: .volume(origin.name.printable))
             }
+            try plan.requireConversion()
             try await convert(
                 files.location.appending(origin.name), header.format.driver, staging, plan, passphrase, in: context)
         }
@@ -78,6 +81,7 @@ extension FileVolumes {
     ) async throws(StorageError) {
         var isRaw = false
         if case .raw = plan.kind { isRaw = true }
+        if !isRaw { try plan.requireConversion() }
         let name = isRaw ? Staging.volume : Staging.origin
         let file = try await blocking(context) { () throws(StorageError) in
             let file = try staging.makeFile(name)
@@ -88,7 +92,7 @@ extension FileVolumes {
             descriptor: FileDescriptor(rawValue: file.descriptor), isSeekable: true, name: file.path)
         let isSparse = !isRaw || (plan.definition.allocation.map { $0 < origin.definition.capacity ?? 0 } ?? false)
         let summary = try await pool.download(origin, to: sink, TransferRequest(isSparse: isSparse), in: context)
-        try await blocking(context) { () throws(StorageError) in try file.sync() }
+        try await blocking(context.renewed) { () throws(StorageError) in try file.sync() }
         if !isRaw { try await convert(path(staging, name), "raw", staging, plan, passphrase, in: context) }
         try await grow(staging, plan, from: summary.bytes, .spanningFile(.raw), in: context)
     }
@@ -111,15 +115,16 @@ extension FileVolumes {
         in context: OperationContext
     ) async throws(StorageError) {
         guard let wanted = plan.capacity, wanted > size else { return }
+        let context = context.renewed
         switch plan.kind {
         case .folder: return
         case .raw:
             try await blocking(context) { () throws(StorageError) in
                 try staging.folder.open(Staging.volume, FileFlags.readWrite).truncate(to: wanted.bytes)
             }
-        case .image("luks", _):
+        case .image("luks", _), .copy:
             throw StorageError(
-                .unsupported, "A luks copy has the capacity of its origin: resize it afterwards",
+                .unsupported, "A \(plan.format) copy has the capacity of its origin: resize it afterwards",
                 subject: .volume(plan.name.text))
         case .image(let format, _):
             guard header.encryption == nil, plan.secret == nil else {
@@ -150,7 +155,7 @@ extension CreationPlan {
         switch kind {
         case .folder: return false
         case .raw: return origin.spansFile
-        case .image("luks", _): return origin.format == "luks"
+        case .image("luks", _), .copy: return origin.format == format
         case .image(let wanted, _):
             guard wanted == origin.format.rawValue, (definition.target.encryption != nil) == (origin.encryption != nil)
             else { return false }
@@ -158,6 +163,18 @@ extension CreationPlan {
             return (target.compat ?? origin.compat) == origin.compat
                 && (target.clusterSize ?? origin.clusterSize) == origin.clusterSize
                 && (target.features ?? origin.features) == origin.features
+        }
+    }
+
+    /// Refuses what no program here can turn data into.
+    fileprivate func requireConversion() throws(StorageError) {
+        if case .copy = kind {
+            throw StorageError(
+                .unsupported, "A \(format) volume can only be copied from another one", subject: .volume(name.text))
+        }
+        guard definition.target.encryption == nil || secret != nil else {
+            throw StorageError(
+                .invalidArgument, "<encryption> needs one <secret> to encrypt with", subject: .volume(name.text))
         }
     }
 

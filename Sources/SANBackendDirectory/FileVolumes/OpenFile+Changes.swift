@@ -40,23 +40,20 @@ extension OpenFile {
     }
 
     /// Gives a range real space; zeros are written where the file system can't promise any.
-    func allocate(_ offset: UInt64, _ count: UInt64) throws(StorageError) {
+    func allocate(_ offset: UInt64, _ count: UInt64, _ monitor: TransferMonitor) throws(StorageError) {
         guard count > 0 else { return }
-        let result = san_file_allocate(descriptor, offset, count)
-        if result == -EOPNOTSUPP { return try writeZeros(offset, count) }
+        let result = try monitor.asking { () throws(StorageError) in san_file_allocate(descriptor, offset, count) }
+        if result == -EOPNOTSUPP { return try writeZeros(offset, count, monitor) }
         try check(result, cannot: "allocate \(count) bytes for", path)
     }
 
-    func writeZeros(
-        _ offset: UInt64, _ count: UInt64, _ wrote: (UInt64) throws(StorageError) -> Void = { _ in }
-    ) throws(StorageError) {
+    func writeZeros(_ offset: UInt64, _ count: UInt64, _ monitor: TransferMonitor) throws(StorageError) {
         let zeros = [UInt8](repeating: 0, count: Int(min(count, 1 << 20)))
         var done: UInt64 = 0
         while done < count {
             let length = Int(min(count - done, UInt64(zeros.count)))
-            try write(zeros, count: length, at: offset + done)
+            try monitor.asking { () throws(StorageError) in try write(zeros, count: length, at: offset + done) }
             done += UInt64(length)
-            try wrote(UInt64(length))
         }
     }
 
