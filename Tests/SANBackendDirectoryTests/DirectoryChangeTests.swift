@@ -235,7 +235,7 @@ private struct LatePool: VolumeData {
 }
 
 /// A pool whose data comes through streams only.
-private struct OpaquePool: VolumeData {
+struct OpaquePool: VolumeData {
     let pool: DirectoryPool
 
     func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {

@@ -164,9 +164,8 @@ struct DataPump {
     private func writeZeros(_ count: UInt64) throws(StorageError) {
         var left = count
         while left > 0 {
-            try monitor.checkCancellation()
             let length = Int(min(left, UInt64(buffer.count)))
-            try writeStream(0, length)
+            try monitor.streaming { () throws(StorageError) in try writeStream(0, length) }
             left -= UInt64(length)
         }
     }
@@ -182,8 +181,6 @@ struct DataPump {
     }
 
     private func watched<Value>(_ end: End, _ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
-        if end.isStorage { return try monitor.asking(call) }
-        try monitor.checkCancellation()
-        return try call()
+        end.isStorage ? try monitor.asking(call) : try monitor.streaming(call)
     }
 }

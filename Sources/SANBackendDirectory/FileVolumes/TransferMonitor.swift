@@ -5,12 +5,15 @@ import Synchronization
 
 /// Watches a transfer that runs on a thread: ends it when it is cancelled, and gives up on storage that doesn't answer any more.
 ///
-/// The deadline of the operation isn't looked at: a transfer goes on while bytes move.
+/// The deadline of the operation isn't looked at: a transfer goes on while bytes move. A transfer that is cancelled is over when this says so:
+/// no byte is written to a volume after that.
 final class TransferMonitor: Sendable {
     private struct State {
         var isCancelled = false
         /// Since when the storage has been asked, while it has.
         var waiting: ContinuousClock.Instant?
+        /// In a read or write of the caller's file or pipe, which may never end, and after which nothing is written.
+        var isStreaming = false
     }
 
     private let state = Mutex(State())
@@ -28,51 +31,65 @@ final class TransferMonitor: Sendable {
         _ body: @escaping @Sendable (TransferMonitor) throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
         let monitor = TransferMonitor(progress: context.progress)
-        let result = await withTaskGroup(of: Result<Value, StorageError>?.self) { group in
-            group.addTask {
-                do throws(StorageError) {
-                    return .success(
-                        try await withBlockingThread(named: "san-dir-data", until: .never, waitingFor: what) {
-                            () throws(StorageError) in try body(monitor)
-                        })
-                } catch {
-                    return .failure(error)
+        let outcome = Outcome<Value>()
+        // Neither is a child of this task: cancelling it mustn't let go of a thread that is about to write.
+        Task {
+            do throws(StorageError) {
+                let value = try await withBlockingThread(named: "san-dir-data", until: .never, waitingFor: what) {
+                    () throws(StorageError) in try body(monitor)
                 }
+                outcome.finish(.success(value))
+            } catch {
+                outcome.finish(.failure(error))
             }
-            group.addTask { await monitor.watch(patience: context.patience, what).map { .failure($0) } }
-            defer {
-                monitor.cancel()
-                group.cancelAll()
-            }
-            while let result = await group.next() {
-                if let result { return result }
-            }
-            return .failure(StorageError(.cancelled, "Cancelled while waiting for \(what)"))
         }
+        let watch = Task {
+            if let error = await monitor.watch(patience: context.patience, what) { outcome.finish(.failure(error)) }
+        }
+        defer { watch.cancel() }
+        let result = await withTaskCancellationHandler {
+            await outcome.value()
+        } onCancel: {
+            guard monitor.cancel() else { return }
+            outcome.finish(.failure(StorageError(.cancelled, "Cancelled while waiting for \(what)")))
+        }
+        // Where the result didn't come from the thread, it may still be in a call; the next one ends it.
+        _ = monitor.cancel()
         return try result.get()
     }
 
     /// Makes one call to the storage, watched.
     func asking<Value>(_ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
-        let isCancelled = state.withLock { state in
-            state.waiting = .now
-            return state.isCancelled
-        }
+        try enter { $0.waiting = .now }
         defer { state.withLock { $0.waiting = nil } }
-        guard !isCancelled else { throw StorageError(.cancelled, "The transfer was cancelled") }
         return try call()
     }
 
-    func checkCancellation() throws(StorageError) {
-        if state.withLock({ $0.isCancelled }) { throw StorageError(.cancelled, "The transfer was cancelled") }
+    /// Makes one call to the caller's file or pipe, which may take for ever.
+    func streaming<Value>(_ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
+        try enter { $0.isStreaming = true }
+        defer { state.withLock { $0.isStreaming = false } }
+        return try call()
     }
 
     func report(_ done: UInt64, of total: UInt64?) {
         progress.report(done: ByteCount(done), total: total.map { ByteCount($0) })
     }
 
-    private func cancel() {
-        state.withLock { $0.isCancelled = true }
+    private func enter(_ change: (inout State) -> Void) throws(StorageError) {
+        let isCancelled = state.withLock { state in
+            if !state.isCancelled { change(&state) }
+            return state.isCancelled
+        }
+        if isCancelled { throw StorageError(.cancelled, "The transfer was cancelled") }
+    }
+
+    /// - Returns: whether the thread is in a call that needn't be waited for.
+    private func cancel() -> Bool {
+        state.withLock { state in
+            state.isCancelled = true
+            return state.isStreaming
+        }
     }
 
     /// - Returns: nil when it was cancelled itself.
@@ -89,5 +106,44 @@ final class TransferMonitor: Sendable {
                     .timedOut, "Waited in vain for \(what): one read or write didn't end within \(patience)")
             }
         }
+    }
+}
+
+/// A result that the first one to come decides.
+private final class Outcome<Value: Sendable>: Sendable {
+    private enum State {
+        case open
+        case awaited(CheckedContinuation<Result<Value, StorageError>, Never>)
+        case decided(Result<Value, StorageError>)
+    }
+
+    private let state = Mutex(State.open)
+
+    /// Awaited by one task, once.
+    func value() async -> Result<Value, StorageError> {
+        await withCheckedContinuation { continuation in
+            let decided: Result<Value, StorageError>? = state.withLock { state in
+                if case .decided(let result) = state { return result }
+                state = .awaited(continuation)
+                return nil
+            }
+            if let decided { continuation.resume(returning: decided) }
+        }
+    }
+
+    func finish(_ result: Result<Value, StorageError>) {
+        let continuation: CheckedContinuation<Result<Value, StorageError>, Never>? = state.withLock { state in
+            switch state {
+            case .open:
+                state = .decided(result)
+                return nil
+            case .awaited(let continuation):
+                state = .decided(result)
+                return continuation
+            case .decided:
+                return nil
+            }
+        }
+        continuation?.resume(returning: result)
     }
 }
