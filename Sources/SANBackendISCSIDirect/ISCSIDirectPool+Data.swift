@@ -143,7 +143,9 @@ extension ISCSIDirectPool: VolumeData {
         }
     }
 
-    /// Runs the local end on a thread of its own. Where the task is cancelled nobody waits for it: it ends with its next look at the ring.
+    /// Runs the local end on a thread of its own.
+    ///
+    /// Where the task is cancelled nobody waits for it: it ends with its next look at the ring.
     private static func onThread<Value: Sendable>(
         _ name: String, _ body: @escaping @Sendable () throws(StorageError) -> Value
     ) async -> Result<Value, StorageError> {

@@ -11,14 +11,13 @@ struct CommandFailure: Error, Sendable {
     static let good = Int32(SCSI_STATUS_GOOD.rawValue)
     static let conditionMet = Int32(SCSI_STATUS_CONDITION_MET.rawValue)
     static let redirected = Int32(SCSI_STATUS_REDIRECT.rawValue)
+    /// The session went away under the command.
+    static let cancelled = Int32(SCSI_STATUS_CANCELLED.rawValue)
     private static let checkCondition = Int32(SCSI_STATUS_CHECK_CONDITION.rawValue)
     private static let busy = Int32(SCSI_STATUS_BUSY.rawValue)
     private static let taskSetFull = Int32(SCSI_STATUS_TASK_SET_FULL.rawValue)
     private static let taskAborted = Int32(SCSI_STATUS_TASK_ABORTED.rawValue)
     private static let reservationConflict = Int32(SCSI_STATUS_RESERVATION_CONFLICT.rawValue)
-
-    /// The session went away under the command.
-    var isLoss: Bool { status == Int32(SCSI_STATUS_CANCELLED.rawValue) }
 
     /// The unit can't take the command now, and may in a moment.
     var isBusy: Bool { status == CommandFailure.busy || status == CommandFailure.taskSetFull }

@@ -100,14 +100,14 @@ final class ISCSIConnection {
     func wait(until deadline: Deadline?, isFinal: Bool = true) throws(StorageError) -> [Outcome] {
         while true {
             try sendWaiting()
-            let outcomes = collect()
+            let outcomes = try collect()
             guard outcomes.isEmpty else { return outcomes }
             if deadline?.hasPassed == true {
                 guard isFinal else { return [] }
                 throw timeoutError()
             }
             let wasWoken = try turn(until: earliest(deadline))
-            let more = collect()
+            let more = try collect()
             if !more.isEmpty || wasWoken { return more }
         }
     }
@@ -197,7 +197,7 @@ final class ISCSIConnection {
     /// Waits for the TCP connection; the reason of a failure is the socket's own, which libiscsi only has as text.
     private func connected(to address: String, until deadline: Deadline) throws(StorageError) {
         while true {
-            guard let descriptor = context?.descriptor else { throw gone("not connected") }
+            guard let descriptor = context?.descriptor else { throw gone() }
             if deadline.hasPassed { throw lost(timeout("connection")) }
             try checkStop()
             let events = Poll.wait(
@@ -213,7 +213,7 @@ final class ISCSIConnection {
             _ = context?.service(POLLOUT)
             take()
             guard signalled.removeValue(forKey: CompletionID.connect) == CommandFailure.good else {
-                throw gone("the connection failed: \(context?.lastError ?? "")")
+                throw gone()
             }
             return
         }
@@ -243,7 +243,7 @@ final class ISCSIConnection {
     ///
     /// - Returns: whether somebody signalled.
     private func turn(until deadline: Deadline?) throws(StorageError) -> Bool {
-        guard let descriptor = context?.descriptor, descriptor >= 0 else { throw gone("not connected") }
+        guard let descriptor = context?.descriptor, descriptor >= 0 else { throw gone() }
         if context?.wantsToWrite == true { try service(POLLOUT) }
         let interest = Int16(POLLIN) | (context?.wantsToWrite == true ? Int16(POLLOUT) : 0)
         let events = Poll.wait([.init(descriptor: descriptor, events: interest), wakeInterest], until: deadline)
@@ -260,14 +260,9 @@ final class ISCSIConnection {
 
     private func service(_ events: Int32) throws(StorageError) {
         let wasLoggedIn = context?.isLoggedIn ?? false
-        let previous = context?.lastError
         let worked = context?.service(events) ?? false
         // A target that asks for a logout ends the session without a callback for what is under way.
-        guard worked, !wasLoggedIn || context?.isLoggedIn == true || active.isEmpty else {
-            // libiscsi keeps the text of an older failure where the target just closed.
-            let text = context?.lastError
-            throw gone(text == previous ? "" : text ?? "")
-        }
+        guard worked, !wasLoggedIn || context?.isLoggedIn == true || active.isEmpty else { throw gone() }
     }
 
     private var wakeInterest: Poll.Interest { .init(descriptor: stop.wake.descriptor, events: Int16(POLLIN)) }
@@ -312,7 +307,7 @@ final class ISCSIConnection {
         do throws(StorageError) {
             try context?.send(flight, lun: request.lun, id: id)
         } catch {
-            throw gone(error.message)
+            throw gone()
         }
     }
 
@@ -329,16 +324,20 @@ final class ISCSIConnection {
         }
     }
 
-    private func collect() -> [Outcome] {
+    private func collect() throws(StorageError) -> [Outcome] {
         var outcomes: [Outcome] = []
+        var isCancelled = false
         for completion in context?.inbox.takeCompletions() ?? [] {
             guard completion.id >= CompletionID.firstCommand else {
                 signalled[completion.id] = completion.status
                 continue
             }
             if let flight = flights.removeValue(forKey: completion.id) { retired.append(flight) }
+            isCancelled = isCancelled || completion.status == CommandFailure.cancelled
             if let outcome = judge(completion) { outcomes.append(outcome) }
         }
+        // libiscsi ends all commands when the connection is lost, and may then go on as if nothing had happened (1.19).
+        if isCancelled { throw gone() }
         if !outcomes.isEmpty { quietSince = .now }
         return outcomes
     }
@@ -352,8 +351,6 @@ final class ISCSIConnection {
             return Outcome(request: entry.request, moved: max(0, length - completion.underflow), failure: nil)
         }
         let failure = CommandFailure(status: completion.status, sense: completion.sense)
-        // A command that the connection took with it is with nobody: the next round finds the loss and says so.
-        if failure.isLoss { return nil }
         let givesBack = entry.request.returnsIdentityChange && completion.sense?.invalidatesIdentity == true
         if failure.isUnitAttention || failure.isAbortion, !givesBack, entry.attentions < ISCSIConnection.attentionLimit
         {
@@ -380,12 +377,14 @@ final class ISCSIConnection {
         return error
     }
 
-    private func gone(_ detail: String) -> StorageError {
-        lost(
+    private func gone() -> StorageError {
+        // It may be older than the loss: libiscsi has no text for a connection that was just closed.
+        let text = context?.lastError ?? ""
+        let cause = StorageError(.backendFailure, "libiscsi's last error was: \(text)")
+        return lost(
             StorageError(
-                .unavailable,
-                "The connection to \(portal) is lost\(detail.isEmpty ? "" : ": " + detail)",
-                subject: .host(portal.description)))
+                .unavailable, "The connection to \(portal) is lost", subject: .host(portal.description),
+                causes: text.isEmpty ? [] : [cause]))
     }
 
     /// The error of a target that is silent; the connection is of no use after it.

@@ -30,7 +30,7 @@ extension WipeAlgorithm {
         }
     }
 
-    /// Table 1 of P. Gutmann, "Secure Deletion of Data from Magnetic and Solid-State Memory" (1996), in the table's order.
+    /// Table 1 of Gutmann's "Secure Deletion of Data from Magnetic and Solid-State Memory" (1996), in the table's order.
     private static let gutmannPasses: [WipePass] = {
         let random = Array(repeating: WipePass.random, count: 4)
         let mfm: [[UInt8]] = [[0x92, 0x49, 0x24], [0x49, 0x24, 0x92], [0x24, 0x92, 0x49]]

@@ -43,7 +43,9 @@ public enum VitalProductAllocation {
 
     /// What to allocate to get all of a page; nil where all of it is there, or its header isn't.
     public static func needed(after bytes: [UInt8], allocated: UInt16) -> UInt16? {
-        guard let length = VitalProductPage.fullLength(bytes), length > Int(allocated) else { return nil }
+        guard let length = VitalProductPage.fullLength(bytes), length > Int(allocated), allocated < .max else {
+            return nil
+        }
         return UInt16(clamping: length)
     }
 }
