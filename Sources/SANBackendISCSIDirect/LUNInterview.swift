@@ -5,7 +5,7 @@ import SANModel
 struct LUNInterview {
     /// What is asked, in order; the later ones need the answer to the first.
     private enum Step: Int {
-        case inquiry, identification, serial, capacity, limits, provisioning
+        case inquiry, identification, serial, readiness, capacity, limits, provisioning
 
         static let count = 8
         static let details: [Step] = [.identification, .serial]
@@ -16,7 +16,7 @@ struct LUNInterview {
             case .serial: UnitSerialNumber.page
             case .limits: BlockLimits.page
             case .provisioning: LogicalBlockProvisioning.page
-            case .inquiry, .capacity: nil
+            case .inquiry, .readiness, .capacity: nil
             }
         }
     }
@@ -79,6 +79,7 @@ struct LUNInterview {
         let command: SCSICommand =
             switch step {
             case .inquiry: .inquiry()
+            case .readiness: .testUnitReady
             case .capacity: .readCapacity16
             default: .vitalProductData(page: step.page ?? 0, allocation: allocation)
             }
@@ -107,10 +108,12 @@ struct LUNInterview {
     }
 
     /// A unit needs no VPD pages; it must have the rest.
-    private func refuse(
+    private mutating func refuse(
         _ failure: CommandFailure, _ step: Step, of index: Int, _ command: SCSICommand
     ) throws(StorageError) {
         if step.page != nil, failure.isUnsupported { return }
+        // A unit that isn't ready says so to every question.
+        if let sense = failure.sense, !reports[index].refusals.insert(sense).inserted { return }
         throw failure.error(command.name, unit: "LUN \(reports[index].lun)")
     }
 
@@ -122,6 +125,7 @@ struct LUNInterview {
             try follow(inquiry, of: index)
         case .identification: reports[index].identification = try DeviceIdentification(data)
         case .serial: reports[index].serial = try UnitSerialNumber(data).serial
+        case .readiness: break
         case .capacity: reports[index].capacity = try ReadCapacity(data)
         case .limits: reports[index].limits = try BlockLimits(data)
         case .provisioning: reports[index].provisioning = try LogicalBlockProvisioning(data)
@@ -136,6 +140,8 @@ struct LUNInterview {
         }
         for step in Step.details { ask(step, of: index) }
         guard inquiry.isDisk else { return }
+        // First, so that it takes the UNIT ATTENTION of a new session; an offline unit of tgt tells its capacity all the same.
+        ask(.readiness, of: index)
         ask(.capacity, of: index)
         if asksLimits {
             ask(.limits, of: index)

@@ -10,6 +10,8 @@ struct UnitReport: Sendable {
     var capacity: ReadCapacity?
     var limits = BlockLimits.unknown
     var provisioning = LogicalBlockProvisioning.none
+    /// The reasons among ``problems`` that it gave itself.
+    var refusals: Set<SenseData> = []
     /// What it didn't say, or said wrongly.
     var problems: [StorageError] = []
 

@@ -1,7 +1,11 @@
 import SANEngine
+import SANHost
+import SANModel
 import SANTestSupport
 import SystemPackage
 import Testing
+
+@testable import SANBackendISCSIDirect
 
 /// Files and pipes for the local ends of transfers.
 enum LocalEnds {
@@ -49,4 +53,13 @@ enum LocalEnds {
             path, .readWrite, options: [.create, .truncate], permissions: [.ownerReadWrite])
         return DataEnd(descriptor: file, isSeekable: true, name: path.string)
     }
+}
+
+/// Runs a call that blocks on a thread of its own, for the other ends of pipes.
+func withThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await withBlockingThread(named: "test-pipe", until: .never, waitingFor: "the pipe") {
+        () throws(StorageError) -> Result<Value, any Error> in
+        Poll.blockBrokenPipeSignal()
+        return Result { try body() }
+    }.get()
 }

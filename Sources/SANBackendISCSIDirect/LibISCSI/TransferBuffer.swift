@@ -8,7 +8,7 @@ final class TransferBuffer: Sendable {
 
     /// Filled with zeros.
     init(count: Int) {
-        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1), alignment: 4096)
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1), alignment: count < 4096 ? 16 : 4096)
         unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: count)
         address = UInt(bitPattern: memory)
         self.count = count

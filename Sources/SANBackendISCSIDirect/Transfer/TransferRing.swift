@@ -82,9 +82,10 @@ final class TransferRing: Sendable {
 
     func next() -> Next {
         state.withLock { state in
-            if let failure = state.failure { return .failed(failure) }
             if state.isStopped { return .ended }
+            // What was read before the source failed is good.
             if !state.filled.isEmpty { return .chunk(state.filled.removeFirst()) }
+            if let failure = state.failure { return .failed(failure) }
             return state.isEnded ? .ended : .wait
         }
     }
