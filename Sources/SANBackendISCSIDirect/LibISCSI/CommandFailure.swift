@@ -9,7 +9,7 @@ struct CommandFailure: Error, Sendable {
     var sense: SenseData?
 
     static let good = Int32(SCSI_STATUS_GOOD.rawValue)
-    static let conditionMet = Int32(SCSI_STATUS_CONDITION_MET.rawValue)
+    private static let conditionMet = Int32(SCSI_STATUS_CONDITION_MET.rawValue)
     static let redirected = Int32(SCSI_STATUS_REDIRECT.rawValue)
     /// The session went away under the command.
     static let cancelled = Int32(SCSI_STATUS_CANCELLED.rawValue)
@@ -18,6 +18,9 @@ struct CommandFailure: Error, Sendable {
     private static let taskSetFull = Int32(SCSI_STATUS_TASK_SET_FULL.rawValue)
     private static let taskAborted = Int32(SCSI_STATUS_TASK_ABORTED.rawValue)
     private static let reservationConflict = Int32(SCSI_STATUS_RESERVATION_CONFLICT.rawValue)
+
+    /// No failure at all.
+    var isGood: Bool { status == CommandFailure.good || status == CommandFailure.conditionMet }
 
     /// The unit can't take the command now, and may in a moment.
     var isBusy: Bool { status == CommandFailure.busy || status == CommandFailure.taskSetFull }

@@ -12,58 +12,17 @@ import SystemPackage
 ///
 /// This drives libiscsi: it waits in `poll(2)` with a deadline, and libiscsi never waits, reconnects or resolves names.
 final class ISCSIConnection {
-    /// A command for a unit.
-    struct Request {
-        /// The first two bytes of the LUN: all that libiscsi can address (1.19).
-        var lun: UInt16
-        var command: SCSICommand
-        /// Where the data is or goes; made for the command where it is nil and data moves.
-        var buffer: TransferBuffer?
-        var offset = 0
-        /// The caller's own number, to know the outcome by.
-        var tag: Int
-        /// Give back a UNIT ATTENTION that says the unit may be another one now, rather than try again.
-        var returnsIdentityChange = false
-    }
-
-    /// How a command ended, after retries.
-    struct Outcome {
-        var request: Request
-        /// How many bytes moved.
-        var moved: Int
-        var failure: CommandFailure?
-
-        var data: [UInt8] { request.buffer?.bytes(moved) ?? [] }
-    }
-
-    private struct Active {
-        var request: Request
-        var attentions = 0
-        var delay = Duration.milliseconds(5)
-        /// When to send it again; nil while it is with the target.
-        var due: ContinuousClock.Instant?
-    }
+    typealias Request = CommandQueue.Request
+    typealias Outcome = CommandQueue.Outcome
 
     let portal: Portal
     let target: String?
     let stop: StopRequest
-    /// The most commands that are with the target at once; shrinks where the target says that its task set is full.
-    private(set) var window = 64
     private(set) var isLost = false
 
     private var context: ISCSIContext?
-    private var nextID = CompletionID.firstCommand
-    private var active: [UInt: Active] = [:]
-    private var flights: [UInt: CommandFlight] = [:]
-    private var waiting: [Request] = []
-    /// Flights that have ended while libiscsi may still hold parts of them in its queue to send.
-    private var retired: [CommandFlight] = []
-    /// The last time that the target brought something to an end, or that the first command went out.
-    private var quietSince = ContinuousClock.now
+    private var queue = CommandQueue()
     private var signalled: [UInt: Int32] = [:]
-
-    private static let attentionLimit = 32
-    private static let retiredLimit = 1_024
 
     init(portal: Portal, target: String?, context: consuming ISCSIContext, stop: StopRequest) {
         self.portal = portal
@@ -80,15 +39,9 @@ final class ISCSIConnection {
     // MARK: Commands
 
     /// How many commands have been handed over and not come back.
-    var pending: Int { active.count + waiting.count }
+    var pending: Int { queue.pending }
 
-    func submit(_ request: Request) {
-        var request = request
-        if request.buffer == nil, request.command.length > 0 {
-            request.buffer = TransferBuffer(count: request.command.length)
-        }
-        waiting.append(request)
-    }
+    func submit(_ request: Request) { queue.add(request) }
 
     /// Sends what there is to send and waits until a command has come back, or somebody signals ``StopRequest/wake``.
     ///
@@ -114,7 +67,7 @@ final class ISCSIConnection {
 
     /// The same with a limit on how long the target may bring nothing to an end while it has commands.
     func wait(patience: Duration) throws(StorageError) -> [Outcome] {
-        try wait(until: pending == 0 ? nil : Deadline(quietSince.advanced(by: patience)))
+        try wait(until: pending == 0 ? nil : Deadline(queue.quietSince.advanced(by: patience)))
     }
 
     /// Whether the target answers a NOP by then.
@@ -180,10 +133,9 @@ final class ISCSIConnection {
     func close(until deadline: Deadline) {
         defer {
             context = nil
-            flights = [:]
-            retired = []
+            queue = CommandQueue()
         }
-        guard !isLost, active.isEmpty, context?.isLoggedIn == true else { return }
+        guard !isLost, queue.isIdle, context?.isLoggedIn == true else { return }
         do {
             try context?.logout(id: CompletionID.logout)
             _ = try end(of: CompletionID.logout, until: deadline, waitingFor: "logout", endsOnStop: false)
@@ -262,14 +214,14 @@ final class ISCSIConnection {
         let wasLoggedIn = context?.isLoggedIn ?? false
         let worked = context?.service(events) ?? false
         // A target that asks for a logout ends the session without a callback for what is under way.
-        guard worked, !wasLoggedIn || context?.isLoggedIn == true || active.isEmpty else { throw gone() }
+        guard worked, !wasLoggedIn || context?.isLoggedIn == true || queue.isIdle else { throw gone() }
     }
 
     private var wakeInterest: Poll.Interest { .init(descriptor: stop.wake.descriptor, events: Int16(POLLIN)) }
 
     private func earliest(_ deadline: Deadline?) -> Deadline? {
-        let due = active.values.compactMap(\.due).min().map { Deadline($0) }
-        return [deadline, due].compactMap(\.self).min()
+        guard let first = queue.nextDue.map({ Deadline($0) }) else { return deadline }
+        return deadline.map { min($0, first) } ?? first
     }
 
     /// - Throws: `cancelled`, before the session is of use: commands under way are their callers' to end.
@@ -280,41 +232,16 @@ final class ISCSIConnection {
     // MARK: Sending and collecting
 
     private func sendWaiting() throws(StorageError) {
-        reclaim()
-        let now = ContinuousClock.now
-        for (id, entry) in active where entry.due.map({ $0 <= now }) == true {
-            active[id]?.due = nil
-            try send(entry.request, id: id)
+        if queue.holdsEnded, context?.hasSentAll == true { queue.reclaim() }
+        while let (id, request) = queue.next() {
+            let flight = try CommandFlight(request.command, buffer: request.buffer, offset: request.offset)
+            queue.keep(flight, id: id)
+            do throws(StorageError) {
+                try context?.send(flight, lun: request.lun, id: id)
+            } catch {
+                throw gone()
+            }
         }
-        guard !waiting.isEmpty, retired.count < ISCSIConnection.retiredLimit || context?.hasSentAll == true else {
-            return
-        }
-        var sent = 0
-        while sent < waiting.count, active.count < window {
-            if active.isEmpty { quietSince = now }
-            let id = nextID
-            nextID += 1
-            active[id] = Active(request: waiting[sent])
-            try send(waiting[sent], id: id)
-            sent += 1
-        }
-        waiting.removeFirst(sent)
-    }
-
-    private func send(_ request: Request, id: UInt) throws(StorageError) {
-        let flight = try CommandFlight(request.command, buffer: request.buffer, offset: request.offset)
-        flights[id] = flight
-        do throws(StorageError) {
-            try context?.send(flight, lun: request.lun, id: id)
-        } catch {
-            throw gone()
-        }
-    }
-
-    /// Frees what has ended, once libiscsi has nothing of it left to send: it looks at a task for each piece of data,
-    /// and a target may answer before it has all of them.
-    private func reclaim() {
-        if !retired.isEmpty, context?.hasSentAll == true { retired.removeAll(keepingCapacity: true) }
     }
 
     /// Moves what callbacks said out of the inbox.
@@ -332,42 +259,12 @@ final class ISCSIConnection {
                 signalled[completion.id] = completion.status
                 continue
             }
-            if let flight = flights.removeValue(forKey: completion.id) { retired.append(flight) }
             isCancelled = isCancelled || completion.status == CommandFailure.cancelled
-            if let outcome = judge(completion) { outcomes.append(outcome) }
+            if let outcome = queue.complete(completion) { outcomes.append(outcome) }
         }
         // libiscsi ends all commands when the connection is lost, and may then go on as if nothing had happened (1.19).
         if isCancelled { throw gone() }
-        if !outcomes.isEmpty { quietSince = .now }
         return outcomes
-    }
-
-    /// What a completion means: an outcome, or nil where the command is tried again.
-    private func judge(_ completion: CompletionInbox.Completion) -> Outcome? {
-        guard var entry = active[completion.id] else { return nil }
-        let length = entry.request.command.length
-        if completion.status == CommandFailure.good || completion.status == CommandFailure.conditionMet {
-            active[completion.id] = nil
-            return Outcome(request: entry.request, moved: max(0, length - completion.underflow), failure: nil)
-        }
-        let failure = CommandFailure(status: completion.status, sense: completion.sense)
-        let givesBack = entry.request.returnsIdentityChange && completion.sense?.invalidatesIdentity == true
-        if failure.isUnitAttention || failure.isAbortion, !givesBack, entry.attentions < ISCSIConnection.attentionLimit
-        {
-            entry.attentions += 1
-            entry.due = .now
-            active[completion.id] = entry
-            return nil
-        }
-        if failure.isBusy {
-            window = max(1, min(window, active.count { $0.value.due == nil } - 1))
-            entry.due = .now.advanced(by: entry.delay)
-            entry.delay = min(entry.delay * 2, .seconds(1))
-            active[completion.id] = entry
-            return nil
-        }
-        active[completion.id] = nil
-        return Outcome(request: entry.request, moved: 0, failure: failure)
     }
 
     // MARK: Failures
@@ -391,7 +288,7 @@ final class ISCSIConnection {
     func timeoutError() -> StorageError { lost(timeout()) }
 
     private func timeout(_ what: String? = nil) -> StorageError {
-        let oldest = active.min { $0.key < $1.key }?.value.request
+        let oldest = queue.oldest
         let waitedFor = oldest.map { "\($0.command.name) of LUN \(LogicalUnitNumber(word: $0.lun))" }
         return StorageError(
             .timedOut, "\(portal) didn't answer the \(what ?? waitedFor ?? "command") in time",
