@@ -158,4 +158,20 @@ import Testing
         let definition = PoolDefinition(type: .iscsiDirect, name: "found", source: sources[1])
         #expect(try await PoolFixture.pool(definition).refresh(in: PoolFixture.context()).volumes.count == 1)
     }
+
+    @Test func discoversWithCHAP() async throws {
+        let server = try started()
+        try server.addDiscoveryAccount(user: "finder", password: "correct-horse")
+        var query = PoolSource()
+        query.hosts = [PoolSource.Host(name: "127.0.0.1", port: server.port)]
+        let none = await #expect(throws: StorageError.self) {
+            try await PoolFixture.backend.discoverSources(query, in: PoolFixture.context())
+        }
+        #expect(none?.code == .authenticationFailed)
+        query.authentication = .init(kind: .chap, username: "finder", secret: .usage("chap"))
+        let secrets = FakeSecrets(values: ["chap": "correct-horse"])
+        let sources = try await PoolFixture.backend.discoverSources(query, in: PoolFixture.context(secrets: secrets))
+        #expect(sources.map { $0.devices.map(\.path) } == [[Self.iqn]])
+        #expect(sources.first?.authentication == query.authentication)
+    }
 }

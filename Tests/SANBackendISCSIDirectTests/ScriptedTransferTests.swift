@@ -430,11 +430,18 @@ import Testing
 /// Keeps what it hears.
 final class ProgressRecorder: ProgressReporting {
     private let values = Mutex<[UInt64]>([])
+    private let heard = AsyncStream<UInt64>.makeStream()
 
     var seen: [UInt64] { values.withLock { $0 } }
 
     func report(done: ByteCount, total: ByteCount?) {
         values.withLock { $0.append(done.bytes) }
+        heard.continuation.yield(done.bytes)
+    }
+
+    /// Waits until so many bytes are done; for one caller at a time.
+    func waitUntil(_ bytes: UInt64) async throws {
+        for await done in heard.stream where done >= bytes { return }
     }
 }
 

@@ -85,4 +85,36 @@ import Testing
             #expect(kept == 0)
         }
     }
+
+    // MARK: Ends
+
+    /// libiscsi writes with `writev`, which raises SIGPIPE: a process that didn't block it would end here.
+    @Test(arguments: ["killed", "hung"])
+    func saysWhatIsSafeWhenTheTargetGoesAway(_ how: String) async throws {
+        let backing = try server.addLUN(1, of: 1, size: 64 << 20)
+        let volume = try await volume(1)
+        let (reading, writing) = try FileDescriptor.pipe()
+        let recorder = ProgressRecorder()
+        let context = PoolFixture.context(patience: .seconds(2), progress: recorder)
+        let pool = pool
+        let task = Task {
+            try await pool.upload(
+                DataEnd(descriptor: reading, isSeekable: false, name: "pipe"), to: volume, TransferRequest(),
+                in: context)
+        }
+        let bytes = LocalEnds.pattern(8 << 20)
+        try await Pipes.write(bytes, to: writing)
+        try await recorder.waitUntil(4 << 20)
+        if how == "killed" { server.stop() } else { server.pause() }
+        let feeder = Task.detached { try await Pipes.write(bytes, to: writing, closes: true) }
+        let error = await #expect(throws: StorageError.self) { try await task.value }
+        try reading.close()
+        _ = await feeder.result
+        #expect(error?.code == (how == "killed" ? .unavailable : .timedOut))
+        let words = try #require(error).message.split(separator: " ")
+        let safe = try #require(words.firstIndex(of: "safe").flatMap { Int(words[$0 - 3]) })
+        #expect(safe >= 4 << 20 && safe <= 8 << 20)
+        server.resume()
+        #expect(try Array(LocalEnds.read(backing)[0..<safe]) == Array(bytes[0..<safe]))
+    }
 }

@@ -114,6 +114,12 @@ public final class TgtServer: Sendable {
                 + (isOutgoing ? ["--outgoing"] : []))
     }
 
+    /// Asks for CHAP in discovery sessions, which belong to no target.
+    public func addDiscoveryAccount(user: String, password: String) throws {
+        try administer("--op", "new", "--mode", "account", "--user", user, "--password", password)
+        try administer("--op", "bind", "--mode", "account", "--user", user)
+    }
+
     // MARK: Below
 
     private func signal(_ number: Int32) {
