@@ -52,6 +52,7 @@ struct LocalFileTests {
         try deep.create(mode: 0o700)
         try deep.create(mode: 0o700)
         #expect(try LocalFile(deep.path).status()?.permissions == 0o700)
+        #expect(try LocalFile(folder.appending("a")).status()?.permissions == 0o755)
         try AtomicFile(folder.appending("file")).write([])
         #expect(throws: StorageError.self) { try LocalFolder(folder.appending("file")).create() }
     }

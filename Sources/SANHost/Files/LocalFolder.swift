@@ -10,7 +10,7 @@ public struct LocalFolder: Sendable, Hashable {
         self.path = path
     }
 
-    /// Makes the folder and those above it that are missing; they get the same mode.
+    /// Makes the folder, and those above it that are missing with mode 0755.
     ///
     /// One that is there keeps its mode.
     ///
@@ -24,7 +24,7 @@ public struct LocalFolder: Sendable, Hashable {
                     .hostFailure, "\(path.string.printable) isn't a folder", subject: .path(path.string.printable))
             }
         case .noSuchFileOrDirectory where !path.removingLastComponent().isEmpty && path.lastComponent != nil:
-            try LocalFolder(path.removingLastComponent()).create(mode: mode)
+            try LocalFolder(path.removingLastComponent()).create()
             guard unsafe Glibc.mkdir(path.string, mode) == 0 || errno == EEXIST else {
                 throw .lastCall("make the folder", at: path)
             }
