@@ -149,7 +149,9 @@ struct FailureTests {
         await gate.open()
         #expect(await task.value == .cancelled)
         #expect(!fixture.storage.isActive("p"))
-        #expect(try await fixture.engine.pool("p").state == .inactive)
+        let status = try await fixture.engine.pool("p")
+        #expect(status.state == .inactive)
+        #expect(status.problems.isEmpty, "it wasn't interrupted: it was taken back to its end")
     }
 
     @Test("build and delete: unsupported, refused while active, and failing")
