@@ -200,7 +200,7 @@ struct VolumeCommandTests {
         await errors.waitFor(#""done":4"#)
         work.cancel()
         #expect(await work.value == 130)
-        #expect(errors.text.contains("the first 4 bytes are safe"))
+        #expect(errors.text.contains("caused by: 4 bytes were written before that and are safe\n"))
     }
 
     @Test("wipe and delete: --yes without a terminal, a question on one, and no is no")
@@ -211,7 +211,8 @@ struct VolumeCommandTests {
             #expect(outcome.code == 64 && outcome.errors.contains("--yes"), "\(verb)")
             let no = try await lab.run("volume \(verb) unit:0:0:1", input: "n\n", terminal: true)
             #expect(
-                no.code == 130 && no.errors.contains("of pool san, 64M, 360000000000000000e00000000010001"), "\(verb)")
+                no.code == 130 && no.errors.contains("of pool san (64M, 360000000000000000e00000000010001), "),
+                "\(verb)")
             #expect(try await lab.run("volume \(verb) unit:0:0:1", input: "", terminal: true).code == 130, "\(verb)")
         }
         #expect(try await lab.run("volume wipe unit:0:0:1 --yes").output == "Wiped 64M of volume unit:0:0:1.\n")

@@ -23,14 +23,14 @@ extension BackendCapabilities: Listing {
     static func columns(_ style: ListingStyle) -> [Table.Column] {
         [
             .left("TYPE"), .left("AVAILABLE"), .left("LIBRARY", optional: true), .left("PACKAGE", optional: true),
-            .left("OPERATIONS", optional: true), .left("REASON", optional: true),
+            .left("REASON", optional: true), .left("OPERATIONS", optional: true),
         ]
     }
 
     func cells(_ style: ListingStyle) -> [String?] {
         [
             type.rawValue, availability.isAvailable ? "yes" : "no", availability.libraryVersion, availability.package,
-            operations.joined(separator: ","), availability.reason,
+            availability.reason, operations.joined(separator: ","),
         ]
     }
 

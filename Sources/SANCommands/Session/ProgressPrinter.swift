@@ -7,7 +7,7 @@ final class ProgressPrinter: ProgressReporting {
     private struct State {
         var done: ByteCount = 0
         var total: ByteCount?
-        var shown: ContinuousClock.Instant?
+        var shown: (moment: ContinuousClock.Instant, done: ByteCount)?
         var isFinished = false
     }
 
@@ -41,8 +41,8 @@ final class ProgressPrinter: ProgressReporting {
             state.total = total
             guard form != .none, !state.isFinished else { return }
             // Ten times a second is as much as people and logs can use.
-            if let shown = state.shown, now - shown < .milliseconds(100) { return }
-            state.shown = now
+            if let shown = state.shown, now - shown.moment < .milliseconds(100) { return }
+            state.shown = (now, done)
             show(state)
         }
     }
@@ -52,8 +52,8 @@ final class ProgressPrinter: ProgressReporting {
         state.withLock { state in
             guard form != .none, !state.isFinished else { return }
             state.isFinished = true
-            guard state.shown != nil else { return }
-            show(state)
+            guard let shown = state.shown else { return }
+            if shown.done != state.done { show(state) }
             if form == .bar { console.report("\n") }
         }
     }

@@ -97,10 +97,10 @@ struct TransferFile: Sendable {
     /// The error of a failed download, saying what it left; closes the file.
     func leaving(_ error: StorageError, done: ByteCount) -> StorageError {
         close()
-        if isStandardOutput { return error }
         return error.adding(
             cause: StorageError(
-                .invalidState, "\(end.name.printable) holds the first \(done.bytes) bytes only",
+                .invalidState,
+                "\(end.name.printable) \(isStandardOutput ? "got" : "holds") the first \(done.bytes) bytes only",
                 subject: .path(end.name)))
     }
 }

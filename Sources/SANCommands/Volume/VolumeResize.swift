@@ -56,10 +56,9 @@ extension Session {
         var question = "\(verb) volume \(reference.text) with all its data?"
         if console.isInteractive, !options.yes {
             let located = try await engine.volume(reference)
-            let size = located.volume.definition.capacity.map { ", \($0.human)" } ?? ""
-            let identity = located.volume.unit?.wwid.map { ", \($0)" } ?? ""
-            question =
-                "\(verb) volume \(located.volume.name) of pool \(located.pool)\(size)\(identity) with all its data?"
+            let marks = [located.volume.definition.capacity?.human, located.volume.unit?.wwid].compactMap { $0 }
+            let identity = marks.isEmpty ? "" : " (" + marks.joined(separator: ", ") + ")"
+            question = "\(verb) volume \(located.volume.name) of pool \(located.pool)\(identity), with all its data?"
         }
         try await confirm(question, options)
     }

@@ -48,9 +48,13 @@ struct VolumeUpload: StorageCommand {
         defer { file.close() }
         let progress = ProgressPrinter(progress.progress, session, label: "Uploading")
         defer { progress.finish() }
-        let summary = try await engine.upload(file.end, to: target.reference, transfer.request, progress: progress)
-        progress.finish()
-        return .moved(summary, located, "Uploaded \(summary.bytes.human) to")
+        do throws(StorageError) {
+            let summary = try await engine.upload(file.end, to: target.reference, transfer.request, progress: progress)
+            progress.finish()
+            return .moved(summary, located, "Uploaded \(summary.bytes.human) to")
+        } catch {
+            throw error.leaving(progress.done, of: located)
+        }
     }
 }
 
@@ -112,9 +116,13 @@ struct VolumeWipe: StorageCommand {
         let located = try await engine.volume(target.reference)
         let progress = ProgressPrinter(progress.progress, session, label: "Wiping")
         defer { progress.finish() }
-        let summary = try await engine.wipeVolume(target.reference, algorithm, progress: progress)
-        progress.finish()
-        return .moved(summary, located, "Wiped \(summary.bytes.human) of")
+        do throws(StorageError) {
+            let summary = try await engine.wipeVolume(target.reference, algorithm, progress: progress)
+            progress.finish()
+            return .moved(summary, located, "Wiped \(summary.bytes.human) of")
+        } catch {
+            throw error.leaving(progress.done, of: located)
+        }
     }
 }
 
@@ -126,5 +134,16 @@ extension Report {
                 "moved": .number(summary.moved.bytes),
             ],
             notice: "\(done) volume \(located.volume.name).")
+    }
+}
+
+extension StorageError {
+    /// The error of a failed upload or wipe, saying how much of the volume isn't what it was.
+    fileprivate func leaving(_ done: ByteCount, of located: LocatedVolume) -> StorageError {
+        if done == 0 { return self }
+        return adding(
+            cause: StorageError(
+                .invalidState, "\(done.bytes) bytes were written before that and are safe",
+                subject: .volume(located.volume.name)))
     }
 }
