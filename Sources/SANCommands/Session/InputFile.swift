@@ -1,3 +1,4 @@
+import SANEngine
 import SANHost
 import SANModel
 import SystemPackage
@@ -47,6 +48,8 @@ struct InputFile: Sendable {
     private func readAll(_ descriptor: FileDescriptor, _ limit: Int, _ excess: StorageError.Code) throws -> [UInt8] {
         var result: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        // It may be a secret.
+        defer { SecretBytes.wipe(&chunk) }
         while true {
             let count = try unsafe chunk.withUnsafeMutableBytes { buffer in
                 try unsafe descriptor.read(into: buffer)

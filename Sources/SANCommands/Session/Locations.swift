@@ -20,7 +20,20 @@ struct Locations: Sendable, Hashable {
     struct User: Sendable, Hashable {
         var isRoot: Bool
         var id: UInt32
-        var workingDirectory: FilePath
+        /// Nil where it is gone: relative folders make no sense then.
+        var workingDirectory: FilePath?
+
+        fileprivate func absolute(_ path: String) throws(StorageError) -> FilePath {
+            let path = FilePath(path)
+            if path.isAbsolute { return path.lexicallyNormalized() }
+            guard let workingDirectory else {
+                throw StorageError(
+                    .invalidArgument,
+                    "The working directory is gone: give \(path.string.printable) as an absolute path",
+                    subject: .path(path.string))
+            }
+            return workingDirectory.pushing(path).lexicallyNormalized()
+        }
     }
 
     /// - Throws: `invalid_argument` for an empty folder name, and for an ordinary user without `HOME` where it is needed.
@@ -33,7 +46,7 @@ struct Locations: Sendable, Hashable {
                     throw StorageError(
                         .invalidArgument, "The name of a folder is empty: leave the option out, or name one")
                 }
-                return user.workingDirectory.pushing(FilePath(text)).lexicallyNormalized()
+                return try user.absolute(text)
             }
             if user.isRoot { return FilePath(standard) }
             // The XDG base directory specification: a relative path is to be ignored.
@@ -51,6 +64,6 @@ struct Locations: Sendable, Hashable {
             choice.runtime, "SANCTL_RUNTIME_DIR", "/run/sanctl", "XDG_RUNTIME_DIR",
             [".local", "state", "sanctl", "run"])
         let root = choice.hostRoot ?? environment["SANCTL_HOST_ROOT"].flatMap { $0.isEmpty ? nil : $0 } ?? "/"
-        hostRoot = user.workingDirectory.pushing(FilePath(root)).lexicallyNormalized()
+        hostRoot = try user.absolute(root)
     }
 }

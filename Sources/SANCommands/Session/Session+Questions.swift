@@ -54,6 +54,8 @@ extension Session {
         try await withBlockingThread(named: "san-question", until: .never, waitingFor: "an answer") {
             () throws(StorageError) in
             var line: [UInt8] = []
+            // A secret isn't to be left behind where the array outgrew its memory.
+            line.reserveCapacity(4096)
             var byte: UInt8 = 0
             while true {
                 // One byte at a time: what comes after the line belongs to somebody else.

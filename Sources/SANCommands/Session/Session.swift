@@ -40,7 +40,7 @@ struct Session: Sendable {
 
     /// - Throws: `invalid_argument`, see ``Locations``.
     func locations() throws(StorageError) -> Locations {
-        let user = Locations.User(isRoot: geteuid() == 0, id: geteuid(), workingDirectory: try workingDirectory())
+        let user = Locations.User(isRoot: geteuid() == 0, id: geteuid(), workingDirectory: Self.workingDirectory)
         return try Locations(options.locations, environment: assembly.environment, user: user)
     }
 
@@ -59,10 +59,8 @@ struct Session: Sendable {
             backends: assembly.backends(commands, host))
     }
 
-    private func workingDirectory() throws(StorageError) -> FilePath {
-        guard let path = unsafe getcwd(nil, 0) else {
-            throw StorageError(.hostFailure, "The working directory can't be read: \(Errno(rawValue: errno))")
-        }
+    private static var workingDirectory: FilePath? {
+        guard let path = unsafe getcwd(nil, 0) else { return nil }
         defer { unsafe free(path) }
         return unsafe FilePath(platformString: path)
     }
