@@ -42,7 +42,7 @@ struct ISCSIDirectSource: Sendable, Hashable {
         let isBare = host.name.contains(":") && !host.name.hasPrefix("[")
         let parsed = try Portal(parsing: isBare ? "[\(host.name)]" : host.name, defaultPort: defaultPort)
         let port = host.port.flatMap { $0 == 0 ? nil : $0 }
-        guard !parsed.host.utf8.contains(0), parsed.host.utf8.count <= 240 else {
+        guard parsed.host.printable == parsed.host, parsed.host.utf8.count <= 240 else {
             throw StorageError(.invalidArgument, "'\(host.name.printable)' isn't a host's name or address")
         }
         return Portal(host: parsed.host, port: port ?? parsed.port)

@@ -37,7 +37,7 @@ import Testing
 
     @Test func givesUpOnAPortalThatIgnoresLogins() async throws {
         let target = try target { $0.login = .ignore }
-        let error = try await failure(target, deadline: .seconds(1))
+        let error = try await failure(target, deadline: .seconds(3))
         #expect(error.code == .timedOut && error.message.contains(target.portal) && error.message.contains("login"))
         target.update { $0.login = .accept }
         let pool = try await ScriptedScanTests.pool(of: target)

@@ -95,7 +95,7 @@ import Testing
         let volume = try await volume(1)
         let (reading, writing) = try FileDescriptor.pipe()
         let recorder = ProgressRecorder()
-        let context = PoolFixture.context(patience: .seconds(2), progress: recorder)
+        let context = PoolFixture.context(patience: .seconds(5), progress: recorder)
         let pool = pool
         let task = Task {
             try await pool.upload(

@@ -40,7 +40,9 @@ final class LocalFile: Sendable {
         // Linux writes at the end whatever the offset where a file was opened for appending: only in order, then.
         let appends = fcntl(descriptor.rawValue, F_GETFL) & O_APPEND != 0
         let current = lseek(descriptor.rawValue, 0, SEEK_CUR)
-        isSeekable = end.isSeekable && !appends && current >= 0
+        // A terminal or /dev/zero can be sought in as well, and has no size.
+        let hasSize = isRegular || (isKnown && status.st_mode & S_IFMT == S_IFBLK)
+        isSeekable = end.isSeekable && hasSize && !appends && current >= 0
         position = Int64(max(0, current))
         if !isSeekable {
             size = nil

@@ -7,7 +7,7 @@ enum LoginFailure {
     /// libiscsi 1.19 gives its callback nothing but "error": the number that ends its text is the only place where the target's status
     /// can be had, so it is read from there. Without a number libiscsi itself refused what the target sent.
     static func error(text: String, portal: Portal, target: String?, checksTarget: Bool) -> StorageError {
-        let name = target.map { "'\($0)'" } ?? "for discovery"
+        let name = target.map { "'\($0)'" } ?? "a discovery session"
         func failure(_ code: StorageError.Code, _ message: String) -> StorageError {
             var error = StorageError(code, message, subject: .host(portal.description))
             if let target { error = error.about(.target, target) }
@@ -22,7 +22,8 @@ enum LoginFailure {
                 .permissionDenied,
                 "\(portal) doesn't let this initiator log in to \(name): allow its name on the target")
         case 0x0203?, 0x0204?:
-            return failure(.notFound, "\(portal) has no target \(name)")
+            return failure(
+                .notFound, "\(portal) doesn't know \(target.map { "the target '\($0)'" } ?? name): check its name")
         case 0x0206?, 0x0301?, 0x0302?:
             return failure(.unavailable, "\(portal) takes no more logins to \(name) at the moment: \(text)")
         case .some:
