@@ -5,6 +5,12 @@ import Testing
 
 @testable import SANBackendISCSIDirect
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Logging in to and discovering targets that behave as they are told.
 @Suite struct ScriptedLoginTests {
     private func target(_ change: (inout ScriptedTarget.Script) -> Void = { _ in }) throws -> ScriptedTarget {
@@ -75,6 +81,19 @@ import Testing
         _ = try await pool.refresh(in: PoolFixture.context())
         let status = try await target.waitUntil("the logout") { $0.logouts == 1 && $0.connectionsOpen == 0 }
         #expect(status.connections.first?.initiatorName == PoolFixture.initiator && status.complaints.isEmpty)
+    }
+
+    /// libiscsi sends data with `writev`, which raises SIGPIPE on a connection that the target has closed.
+    @Test func keepsBrokenConnectionsFromEndingTheProcess() async throws {
+        let target = try target()
+        let endpoint = ISCSIEndpoint(
+            portal: Portal(host: "127.0.0.1", port: target.port), target: target.name, initiator: PoolFixture.initiator)
+        let isBlocked = try await ISCSISession.with(endpoint, until: .after(.seconds(60))) { _ throws(StorageError) in
+            var mask = sigset_t()
+            pthread_sigmask(SIG_BLOCK, nil, &mask)
+            return sigismember(&mask, SIGPIPE) == 1
+        }
+        #expect(isBlocked)
     }
 
     @Test func endsWhenCancelled() async throws {

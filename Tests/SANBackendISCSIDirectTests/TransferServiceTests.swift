@@ -88,7 +88,6 @@ import Testing
 
     // MARK: Ends
 
-    /// libiscsi writes with `writev`, which raises SIGPIPE: a process that didn't block it would end here.
     @Test(arguments: ["killed", "hung"])
     func saysWhatIsSafeWhenTheTargetGoesAway(_ how: String) async throws {
         let backing = try server.addLUN(1, of: 1, size: 64 << 20)
