@@ -6,7 +6,7 @@ import Testing
 @testable import SANBackendISCSIDirect
 
 /// Logging in to and listing a real target.
-@Suite struct RefreshServiceTests {
+@Suite(.timeLimit(.minutes(5))) struct RefreshServiceTests {
     static let iqn = "iqn.2013-06.com.example:refresh"
 
     private func started(_ address: String = "127.0.0.1") throws -> TgtServer {

@@ -12,7 +12,7 @@ import Testing
 #endif
 
 /// Logging in to and discovering targets that behave as they are told.
-@Suite struct ScriptedLoginTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptedLoginTests {
     private func target(_ change: (inout ScriptedTarget.Script) -> Void = { _ in }) throws -> ScriptedTarget {
         var script = ScriptedTarget.Script(luns: [1: ScriptedLUN(capacity: 1 << 20)])
         change(&script)

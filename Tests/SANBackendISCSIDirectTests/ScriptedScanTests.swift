@@ -6,7 +6,7 @@ import Testing
 @testable import SANBackendISCSIDirect
 
 /// Listing the units of a target that behaves as it is told.
-@Suite struct ScriptedScanTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptedScanTests {
     static func pool(of target: ScriptedTarget) async throws -> ISCSIDirectPool {
         try await PoolFixture.pool(
             PoolFixture.definition(host: "127.0.0.1", port: target.port, target: target.name))

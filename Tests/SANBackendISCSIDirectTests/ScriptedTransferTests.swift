@@ -8,7 +8,7 @@ import Testing
 @testable import SANBackendISCSIDirect
 
 /// Transfers to and from a target that behaves as it is told.
-@Suite struct ScriptedTransferTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptedTransferTests {
     private static let size = 8 << 20
     private let folder: TemporaryFolder
 
@@ -118,6 +118,21 @@ import Testing
         let bytes = LocalEnds.pattern(Self.size)
         _ = try await upload(ready, bytes)
         #expect(try contents(ready, 0..<Self.size) == bytes)
+    }
+
+    /// The block at the end is read while writes are under way: their answers come in one round with its own.
+    @Test func readsTheLastBlockWhileWritesAreUnderWay() async throws {
+        let old = LocalEnds.pattern(Self.size, salt: 77)
+        var unit = ScriptedLUN(capacity: UInt64(Self.size))
+        unit.contents.write(old, at: 0)
+        let ready = try await ready(unit) { script in
+            script.hold = .init(untilOutstanding: 4, opcodes: .readsAndWrites)
+            script.answerOrder = .reversed
+        }
+        let bytes = LocalEnds.pattern((768 << 10) + 1)
+        let summary = try await upload(ready, bytes)
+        #expect(summary.bytes == ByteCount(UInt64(bytes.count)) && ready.target.status.holdsReleased == 1)
+        #expect(try contents(ready, 0..<Self.size) == bytes + old[bytes.count...])
     }
 
     // MARK: Identity (L01)

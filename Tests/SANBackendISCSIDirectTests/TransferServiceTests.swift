@@ -7,7 +7,7 @@ import Testing
 @testable import SANBackendISCSIDirect
 
 /// Transfers against a real tgt, compared with the file behind the LUN.
-@Suite struct TransferServiceTests {
+@Suite(.timeLimit(.minutes(5))) struct TransferServiceTests {
     static let iqn = "iqn.2013-06.com.example:transfer"
 
     let server: TgtServer

@@ -239,18 +239,20 @@ struct UnitWriter<Source: PieceSource> {
     ) throws(StorageError) {
         let command = SCSICommand.read16(block: geometry.block(offset), count: 1, blockSize: geometry.blockSize)
         connection.submit(.init(lun: geometry.word, command: command, tag: 0))
-        while true {
+        var isRead = false
+        while !isRead {
+            // Writes may end in the same round.
             for outcome in try connection.wait(patience: patience) {
                 guard outcome.request.tag == 0 else {
                     complete(outcome)
                     continue
                 }
+                isRead = true
                 if let error = outcome.failure {
                     failure = error.error(command.name, unit: "LUN \(geometry.lun)")
                 } else {
                     copy(outcome.data, range, blockStart: blockStart, to: buffer)
                 }
-                return
             }
         }
     }
