@@ -19,15 +19,13 @@ enum CHAPResolution {
         guard let authentication else { return nil }
         let secret = try await secrets.value(for: authentication.secret, usage: .iscsi)
         let initiator = try CHAPIdentity(name: authentication.username, secret: secret, of: authentication.secret)
-        guard let name = mutualUsage(of: authentication.secret, target: target) else {
+        // A secret that only lacks its value is an error: CHAP must never quietly be one-way.
+        guard let name = mutualUsage(of: authentication.secret, target: target),
+            try await secrets.isDefined(.usage(name), usage: .iscsi)
+        else {
             return CHAPCredentials(initiator: initiator, target: nil)
         }
-        let value: SecretBytes
-        do throws(StorageError) {
-            value = try await secrets.value(for: .usage(name), usage: .iscsi)
-        } catch  where error.code == .notFound {
-            return CHAPCredentials(initiator: initiator, target: nil)
-        }
+        let value = try await secrets.value(for: .usage(name), usage: .iscsi)
         return CHAPCredentials(initiator: initiator, target: try split(value, of: .usage(name)))
     }
 

@@ -83,6 +83,8 @@ struct DirectoryFixture {
 struct FixedSecrets: SecretResolving {
     var passphrase: String?
 
+    func isDefined(_ reference: SecretReference, usage: SecretDefinition.Usage.Kind) -> Bool { passphrase != nil }
+
     func value(
         for reference: SecretReference, usage: SecretDefinition.Usage.Kind
     ) async throws(StorageError) -> SecretBytes {

@@ -10,6 +10,11 @@ import SANTestSupport
 struct FakeSecrets: SecretResolving {
     var values: [String: String] = [:]
 
+    func isDefined(_ reference: SecretReference, usage: SecretDefinition.Usage.Kind) -> Bool {
+        guard case .usage(let name) = reference else { return false }
+        return values[name] != nil
+    }
+
     func value(
         for reference: SecretReference, usage: SecretDefinition.Usage.Kind
     ) async throws(StorageError) -> SecretBytes {

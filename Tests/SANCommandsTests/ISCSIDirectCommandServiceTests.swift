@@ -138,7 +138,12 @@ import Testing
         try target.addAccount(of: 1, user: "myname", password: "a long password")
         try target.addAccount(of: 1, user: "itsname", password: "its own password", isOutgoing: true)
         try await define("demo", password: "a long password")
-        try await define("demo:mutual", password: "itsname:its own password")
+        let secret = "<secret><usage type='iscsi'><target>demo:mutual</target></usage></secret>"
+        #expect(try await program.run(["secret", "define", "-"], input: secret).status == 0)
+        // Never quietly one-way because a value is missing.
+        let without = try await program.run(["pool", "create", "-"], input: document("san", secret: "demo"))
+        #expect(without.status == 66)
+        try await setPassword(of: "demo:mutual", to: "itsname:its own password")
         let start = try await program.run(["pool", "create", "-"], input: document("san", secret: "demo"))
         #expect(start.status == 0, "\(start.diagnostics)")
         try await setPassword(of: "demo:mutual", to: "itsname:something else")

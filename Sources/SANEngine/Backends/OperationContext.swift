@@ -27,6 +27,9 @@ public struct OperationContext: Sendable {
 
 /// Gives backends the values of secrets.
 public protocol SecretResolving: Sendable {
+    /// Whether there is such a secret, with a value or without.
+    func isDefined(_ reference: SecretReference, usage: SecretDefinition.Usage.Kind) async throws(StorageError) -> Bool
+
     /// - Throws: `not_found` where there is no such secret or it has no value.
     func value(
         for reference: SecretReference, usage: SecretDefinition.Usage.Kind

@@ -239,21 +239,38 @@ extension SecretStore {
 // MARK: - For backends
 
 extension SecretStore: SecretResolving {
+    func isDefined(
+        _ reference: SecretReference, usage kind: SecretDefinition.Usage.Kind
+    ) async throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            _ = try find(reference, usage: kind)
+            return true
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return false
+        }
+    }
+
     func value(
         for reference: SecretReference, usage kind: SecretDefinition.Usage.Kind
     ) async throws(StorageError) -> SecretBytes {
-        let status: SecretStatus
+        try await value(of: find(reference, usage: kind), until: .after(timeout))
+    }
+
+    private func find(
+        _ reference: SecretReference, usage kind: SecretDefinition.Usage.Kind
+    ) throws(StorageError) -> SecretStatus {
         switch reference {
-        case .usage(let name): status = try find(usage: name, kind)
+        case .usage(let name): return try find(usage: name, kind)
         case .uuid(let uuid):
-            status = try find(uuid.description)
+            let status = try find(uuid.description)
             if let other = status.definition.usage, other.kind != kind {
                 throw StorageError(
                     .notFound,
                     "secret '\(uuid)' is for use with '\(other.kind.rawValue)'; one of type '\(kind.rawValue)' is needed",
                     subject: .secret(uuid.description))
             }
+            return status
         }
-        return try await value(of: status, until: .after(timeout))
     }
 }
