@@ -4,13 +4,16 @@ public struct ForeignContent: Sendable, Hashable {
     public var elements: [String]
     /// Attributes of a foreign namespace.
     public var attributes: [Attribute]
+    /// What stands inside known elements that have no foreign content of their own, such as `<host>` in a source.
+    public var nested: [Place: ForeignContent]
 
-    public init(elements: [String] = [], attributes: [Attribute] = []) {
+    public init(elements: [String] = [], attributes: [Attribute] = [], nested: [Place: ForeignContent] = [:]) {
         self.elements = elements
         self.attributes = attributes
+        self.nested = nested
     }
 
-    public var isEmpty: Bool { elements.isEmpty && attributes.isEmpty }
+    public var isEmpty: Bool { elements.isEmpty && attributes.isEmpty && nested.isEmpty }
 
     public struct Attribute: Sendable, Hashable {
         public var prefix: String
@@ -23,6 +26,17 @@ public struct ForeignContent: Sendable, Hashable {
             self.namespace = namespace
             self.name = name
             self.value = value
+        }
+    }
+
+    /// A known child element: its name as it is printed, and how many of that name are in front of it.
+    public struct Place: Sendable, Hashable {
+        public var name: String
+        public var position: Int
+
+        public init(_ name: String, _ position: Int = 0) {
+            self.name = name
+            self.position = position
         }
     }
 }

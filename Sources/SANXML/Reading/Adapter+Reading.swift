@@ -1,6 +1,16 @@
 import SANModel
 
 extension PoolSource.Adapter {
+    static let known = KnownElement.first(
+        "adapter",
+        [
+            "type", "name", "parent", "parent_wwnn", "parent_wwpn", "parent_fabric_wwn", "managed", "wwnn", "wwpn",
+        ],
+        [
+            .first(
+                "parentaddr", ["unique_id"], [.first("address", ["domain", "bus", "slot", "function", "addr"])])
+        ])
+
     init(element: XMLElement) throws(StorageError) {
         switch try element.choice("type", of: AdapterType.self) {
         case .fibreChannelHost: self = .fibreChannel(try PoolSource.FibreChannel(element: element))

@@ -1,6 +1,12 @@
 import SANModel
 
 extension EncryptionDefinition {
+    private static let known: [KnownElement] = [
+        .each("secret", ["type", "uuid", "usage"]),
+        .first("cipher", ["name", "size", "mode", "hash"]),
+        .first("ivgen", ["name", "hash"]),
+    ]
+
     init(element: XMLElement) throws(StorageError) {
         guard let format = try element.choice("format", of: Format.self) else {
             throw element.malformed(
@@ -25,7 +31,7 @@ extension EncryptionDefinition {
             return InitializationVector(
                 name: try child.requiredAttribute("name", "such as plain64"), hash: child.attribute("hash"))
         }
-        foreign = element.foreignContent(attributes: ["format", "engine"], elements: ["secret", "cipher", "ivgen"])
+        foreign = element.foreignContent(attributes: ["format", "engine"], EncryptionDefinition.known)
     }
 }
 

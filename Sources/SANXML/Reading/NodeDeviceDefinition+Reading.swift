@@ -1,6 +1,13 @@
 import SANModel
 
 extension NodeDeviceDefinition {
+    private static let known: [KnownElement] = [
+        .first("name"), .first("path"), .each("devnode", ["type"]),
+        .first("parent", ["wwnn", "wwpn", "fabric_wwn"]),
+        .first("driver", [], [.first("name")]),
+        .apart("capability", type: "scsi_host"),
+    ]
+
     init(element: XMLElement) throws(StorageError) {
         self.init(
             name: element.childText("name"),
@@ -14,10 +21,7 @@ extension NodeDeviceDefinition {
             let type = try node.requiredAttribute("type", "dev or link")
             deviceNodes.append(DeviceNode(type: type, path: node.text))
         }
-        let known: Set = ["name", "path", "parent", "driver", "devnode"]
-        foreign = element.foreignContent {
-            $0.name.namespace.isEmpty && known.contains($0.name.local) || $0.isCapability("scsi_host")
-        }
+        foreign = element.foreignContent(NodeDeviceDefinition.known)
     }
 }
 
@@ -60,6 +64,12 @@ extension NodeDeviceDefinition.Parent {
 }
 
 extension NodeDeviceDefinition.SCSIHost {
+    private static let known: [KnownElement] = [
+        .first("host"), .first("unique_id"),
+        .first("capability", type: "fc_host", ["type"], [.first("wwnn"), .first("wwpn"), .first("fabric_wwn")]),
+        .first("capability", type: "vport_ops", ["type"], [.first("max_vports"), .first("vports")]),
+    ]
+
     fileprivate init(element: XMLElement) throws(StorageError) {
         self.init(host: try element.number("host"))
         uniqueID = try element.number("unique_id")
@@ -74,8 +84,6 @@ extension NodeDeviceDefinition.SCSIHost {
             }
             return NodeDeviceDefinition.VPorts(maximum: maximum, inUse: inUse)
         }
-        foreign = element.foreignContent(attributes: ["type"]) {
-            $0.isNamed("host") || $0.isNamed("unique_id") || $0.isCapability("fc_host") || $0.isCapability("vport_ops")
-        }
+        foreign = element.foreignContent(attributes: ["type"], NodeDeviceDefinition.SCSIHost.known)
     }
 }

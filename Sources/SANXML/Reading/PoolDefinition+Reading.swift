@@ -1,10 +1,19 @@
 import SANModel
 
 extension PoolDefinition {
-    /// The names of the elements below `<pool>` that are read.
-    private static let elementNames: Set = [
-        "name", "uuid", "capacity", "allocation", "available", "features", "source", "target", "refresh",
+    private static let known: [KnownElement] = [
+        .first("name"), .first("uuid"), .first("capacity", ["unit"]), .first("allocation", ["unit"]),
+        .first("available", ["unit"]),
+        .first("features", [], [.first("cow", ["state"])]),
+        .apart("source"), .apart("target"),
+        .first("refresh", [], [.first("volume", ["allocation"])]),
     ]
+    private static let knownMountOptions = KnownElement.joined(
+        "fs:mount_opts", in: OptionNamespace.fileSystem,
+        [.each("fs:option", in: OptionNamespace.fileSystem, ["name"])])
+    private static let knownConfigOptions = KnownElement.joined(
+        "rbd:config_opts", in: OptionNamespace.rbd,
+        [.each("rbd:option", in: OptionNamespace.rbd, ["name", "value"])])
 
     init(element: XMLElement) throws(StorageError) {
         do {
@@ -103,31 +112,11 @@ extension PoolDefinition {
     }
 
     private mutating func readForeignContent(of element: XMLElement) {
-        foreign = element.foreignContent(attributes: ["type"]) { child in
-            switch child.name.namespace {
-            case "": PoolDefinition.elementNames.contains(child.name.local)
-            case OptionNamespace.fileSystem: type.takesMountOptions && child.name.local == "mount_opts"
-            case OptionNamespace.rbd: type == .rbd && child.name.local == "config_opts"
-            default: false
-            }
-        }
-        // The printed document declares these two prefixes for itself.
-        for index in foreign.attributes.indices {
-            let attribute = foreign.attributes[index]
-            let isTaken =
-                attribute.prefix == "fs" && attribute.namespace != OptionNamespace.fileSystem
-                || attribute.prefix == "rbd" && attribute.namespace != OptionNamespace.rbd
-            if isTaken { foreign.attributes[index].prefix = foreign.unusedPrefix(like: attribute.prefix) }
-        }
-    }
-}
-
-extension ForeignContent {
-    /// A prefix that no attribute uses.
-    fileprivate func unusedPrefix(like prefix: String) -> String {
-        var candidate = prefix + "_"
-        while attributes.contains(where: { $0.prefix == candidate }) { candidate += "_" }
-        return candidate
+        var known = PoolDefinition.known
+        if type.takesMountOptions { known.append(PoolDefinition.knownMountOptions) }
+        if type == .rbd { known.append(PoolDefinition.knownConfigOptions) }
+        foreign = element.foreignContent(
+            attributes: ["type"], known, prefixes: ["fs": OptionNamespace.fileSystem, "rbd": OptionNamespace.rbd])
     }
 }
 

@@ -12,9 +12,15 @@ extension PoolSource {
         try self.init(element: root, type: type)
     }
 
-    private static let elementNames: Set = [
-        "host", "device", "dir", "adapter", "name", "initiator", "format", "auth", "protocol", "vendor", "product",
-    ]
+    private static let vendorAndProduct: [KnownElement] = [.first("vendor", ["name"]), .first("product", ["name"])]
+    private static let known: [KnownElement] =
+        vendorAndProduct + [
+            .each("host", ["name", "port"]),
+            .each("device", ["path", "part_separator"], [.each("freeExtent", ["start", "end"])]),
+            .first("dir", ["path"]), Adapter.known, .first("name"),
+            .first("initiator", [], [.first("iqn", ["name"])]),
+            .first("format", ["type"], vendorAndProduct), Authentication.known, .first("protocol", ["ver"]),
+        ]
 
     init(element: XMLElement, type: PoolType) throws(StorageError) {
         self.init()
@@ -33,7 +39,11 @@ extension PoolSource {
         let format = element.child("format")
         vendor = (element.child("vendor") ?? format?.child("vendor"))?.attribute("name")
         product = (element.child("product") ?? format?.child("product"))?.attribute("name")
-        foreign = element.foreignContent(elements: PoolSource.elementNames)
+        foreign = element.foreignContent(PoolSource.known)
+        let moved = format?.foreignContent(attributes: ["type"], PoolSource.vendorAndProduct).nested ?? [:]
+        for (place, content) in moved where element.child(place.name) == nil { foreign.nested[place] = content }
+        foreign.nested[.init("format")]?.nested = [:]
+        if foreign.nested[.init("format")]?.isEmpty == true { foreign.nested[.init("format")] = nil }
     }
 
     private static func format(in element: XMLElement, type: PoolType) throws(StorageError) -> String? {
@@ -90,6 +100,10 @@ extension Extent {
 }
 
 extension PoolSource.Authentication {
+    /// Once passwords stood here: what libvirt ignores must not be kept and shown.
+    fileprivate static let known = KnownElement.first(
+        "auth", ["type", "username", "passwd"], [.first("secret", ["type", "uuid", "usage"])])
+
     init(element: XMLElement) throws(StorageError) {
         // Documentation up to 8.0 says `iscsi` for CHAP. What it has as the type of <secret> says nothing more: dropped.
         let kind = try element.attributeValue("type", "chap or ceph") { $0 == "iscsi" ? .chap : Kind(rawValue: $0) }

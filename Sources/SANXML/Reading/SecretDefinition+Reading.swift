@@ -12,7 +12,16 @@ extension SecretDefinition {
         summary = element.childText("description")
         if let child = element.child("usage") { usage = try Usage(element: child) }
         foreign = element.foreignContent(
-            attributes: ["ephemeral", "private"], elements: ["uuid", "description", "usage"])
+            attributes: ["ephemeral", "private"],
+            [
+                .first("uuid"), .first("description"),
+                .first("usage", ["type"], usage.map { [.first($0.kind.elementName)] } ?? []),
+            ])
+        // Without a usage nothing is printed, unless it has something to hold: then it needs its type.
+        if usage == nil, foreign.nested[.init("usage")] != nil {
+            foreign.nested[.init("usage")]?.attributes.insert(
+                .init(prefix: "", namespace: "", name: "type", value: "none"), at: 0)
+        }
     }
 }
 

@@ -3,11 +3,14 @@ import SANModel
 extension PoolTarget {
     init(element: XMLElement) throws(StorageError) {
         self.init(path: element.childText("path"), permissions: try Permissions(in: element))
-        foreign = element.foreignContent(elements: ["path", "permissions"])
+        foreign = element.foreignContent([.first("path"), Permissions.known])
     }
 }
 
 extension Permissions {
+    static let known = KnownElement.first(
+        "permissions", [], [.first("mode"), .first("owner"), .first("group"), .first("label")])
+
     /// `<permissions>` of a target; nil where there is none, or an empty one.
     init?(in target: XMLElement) throws(StorageError) {
         guard let element = target.child("permissions") else { return nil }
@@ -34,6 +37,9 @@ extension XMLElement {
 }
 
 extension Timestamps {
+    static let known = KnownElement.first(
+        "timestamps", [], [.first("atime"), .first("mtime"), .first("ctime"), .first("btime")])
+
     /// `<timestamps>` of a target; nil where there is none, or an empty one.
     init?(in target: XMLElement) throws(StorageError) {
         guard let element = target.child("timestamps") else { return nil }

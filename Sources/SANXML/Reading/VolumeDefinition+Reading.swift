@@ -1,8 +1,11 @@
 import SANModel
 
 extension VolumeDefinition {
-    private static let elementNames: Set = [
-        "name", "key", "source", "capacity", "allocation", "physical", "target", "backingStore",
+    private static let known: [KnownElement] = [
+        .first("name"), .first("key"),
+        .first("source", [], [.each("device", ["path"], [.each("extent", ["start", "end"])])]),
+        .first("capacity", ["unit"]), .first("allocation", ["unit"]), .first("physical", ["unit"]),
+        .apart("target"), .apart("backingStore"),
     ]
 
     init(element: XMLElement) throws(StorageError) {
@@ -26,7 +29,7 @@ extension VolumeDefinition {
         backingStore = try element.child("backingStore").map { (child) throws(StorageError) in
             try BackingStore(element: child)
         }
-        foreign = element.foreignContent(attributes: ["type"], elements: VolumeDefinition.elementNames)
+        foreign = element.foreignContent(attributes: ["type"], VolumeDefinition.known)
     }
 
     private static func name(of element: XMLElement) throws(StorageError) -> String {
@@ -50,8 +53,10 @@ extension VolumeDefinition.SourceDevice {
 }
 
 extension VolumeTarget {
-    private static let elementNames: Set = [
-        "path", "format", "permissions", "timestamps", "encryption", "compat", "nocow", "clusterSize", "features",
+    private static let known: [KnownElement] = [
+        .first("path"), .first("format", ["type"]), Permissions.known, Timestamps.known, .apart("encryption"),
+        .first("compat"), .first("nocow"), .first("clusterSize", ["unit"]),
+        .first("features", [], [.first("lazy_refcounts"), .first("extended_l2")]),
     ]
 
     fileprivate init(element: XMLElement) throws(StorageError) {
@@ -67,7 +72,7 @@ extension VolumeTarget {
         noCopyOnWrite = element.child("nocow") != nil
         clusterSize = try element.size("clusterSize")
         features = try element.child("features").map { (child) throws(StorageError) in try Features(element: child) }
-        foreign = element.foreignContent(elements: VolumeTarget.elementNames)
+        foreign = element.foreignContent(VolumeTarget.known)
     }
 }
 
@@ -104,6 +109,7 @@ extension BackingStore {
         self.init(path: element.childText("path"), format: try VolumeFormat(in: element))
         permissions = try Permissions(in: element)
         timestamps = try Timestamps(in: element)
-        foreign = element.foreignContent(elements: ["path", "format", "permissions", "timestamps"])
+        foreign = element.foreignContent(
+            [.first("path"), .first("format", ["type"]), Permissions.known, Timestamps.known])
     }
 }

@@ -1,27 +1,49 @@
 import SANModel
 
 extension XMLElement {
-    /// What the element holds beyond the names that are known here.
+    /// What the element holds beyond what is known of it, and beyond what is known of its children in them.
     ///
-    /// - Parameter known: tells a child element that the caller reads from one that it only keeps.
+    /// - Parameter prefixes: the prefixes that the printed element uses, with their namespaces.
     func foreignContent(
-        attributes knownAttributes: Set<String> = [], elements known: (XMLElement) -> Bool
+        attributes known: Set<String> = [], _ children: [KnownElement], prefixes: [String: String] = [:]
     ) -> ForeignContent {
         var foreign = ForeignContent()
-        for element in elements where !known(element) { foreign.elements.append(element.standaloneText) }
-        for attribute in attributes
-        where !attribute.name.namespace.isEmpty || !knownAttributes.contains(attribute.name.local) {
+        for attribute in attributes where !attribute.name.namespace.isEmpty || !known.contains(attribute.name.local) {
             foreign.attributes.append(
                 .init(
                     prefix: attribute.name.prefix, namespace: attribute.name.namespace, name: attribute.name.local,
                     value: attribute.value))
         }
+        foreign.tellPrefixesApart(from: prefixes)
+        var positions: [String: Int] = [:]
+        for element in elements {
+            guard let known = children.first(where: { $0.matches(element) }) else {
+                foreign.elements.append(element.standaloneText)
+                continue
+            }
+            let position = positions[known.place, default: 0]
+            positions[known.place] = position + 1
+            let isRead =
+                switch known.occurrence {
+                case .apart: false
+                case .first, .joined: position == 0
+                case .each: true
+                }
+            guard isRead else { continue }
+            let whole = known.occurrence == .joined ? joined(known) ?? element : element
+            let content = whole.foreignContent(
+                attributes: known.attributes, known.children, prefixes: known.prefixes)
+            if !content.isEmpty { foreign.nested[.init(known.place, position)] = content }
+        }
         return foreign
     }
 
-    /// The same where a plain name says it all.
-    func foreignContent(attributes: Set<String> = [], elements names: Set<String>) -> ForeignContent {
-        foreignContent(attributes: attributes) { $0.name.namespace.isEmpty && names.contains($0.name.local) }
+    /// The children that a pattern matches as one: the first one, with what stands in the others.
+    private func joined(_ known: KnownElement) -> XMLElement? {
+        let matching = elements.filter(known.matches)
+        guard var result = matching.first else { return nil }
+        result.contents = matching.flatMap(\.contents)
+        return result
     }
 
     /// The element's text with every namespace declaration that it needs from outside.
@@ -61,5 +83,23 @@ extension XMLElement {
             }
         }
         return text + "</" + name.text + ">"
+    }
+}
+
+extension ForeignContent {
+    /// Renames the prefixes of attributes that stand for something else in the printed element.
+    fileprivate mutating func tellPrefixesApart(from taken: [String: String]) {
+        var meanings = taken
+        for index in attributes.indices {
+            let attribute = attributes[index]
+            var prefix = attribute.prefix
+            while meanings[prefix, default: attribute.namespace] != attribute.namespace
+                || prefix != attribute.prefix && attributes.contains(where: { $0.prefix == prefix })
+            {
+                prefix += "_"
+            }
+            meanings[prefix] = attribute.namespace
+            attributes[index].prefix = prefix
+        }
     }
 }

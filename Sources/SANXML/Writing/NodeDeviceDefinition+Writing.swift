@@ -7,7 +7,7 @@ extension NodeDeviceDefinition {
             writer.leaf("path", path)
             for node in deviceNodes { writer.leaf("devnode", node.path, ["type": node.type]) }
             parent?.write(to: &writer)
-            if let driver { writer.container("driver") { $0.leaf("name", driver) } }
+            writer.container("driver", isNeeded: driver != nil) { $0.leaf("name", driver) }
             scsiHost?.write(to: &writer)
         }
     }
@@ -30,14 +30,14 @@ extension NodeDeviceDefinition.SCSIHost {
             writer.leaf("host", host.map { String($0) })
             writer.leaf("unique_id", uniqueID.map { String($0) })
             if let fibreChannel {
-                writer.container("capability", ["type": "fc_host"]) { writer in
+                writer.container("capability", ["type": "fc_host"], place: "fc_host") { writer in
                     writer.leaf("wwnn", fibreChannel.wwnn?.description)
                     writer.leaf("wwpn", fibreChannel.wwpn?.description)
                     writer.leaf("fabric_wwn", fibreChannel.fabricWWN?.description)
                 }
             }
             if let vports {
-                writer.container("capability", ["type": "vport_ops"]) { writer in
+                writer.container("capability", ["type": "vport_ops"], place: "vport_ops") { writer in
                     writer.leaf("max_vports", String(vports.maximum))
                     writer.leaf("vports", String(vports.inUse))
                 }

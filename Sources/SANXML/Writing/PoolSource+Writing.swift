@@ -21,17 +21,15 @@ extension PoolSource {
         writer.container("source", foreign: foreign) { writer in
             for host in hosts { writer.empty("host", ["name": host.name, "port": host.port.map { String($0) }]) }
             for device in devices { device.write(to: &writer) }
-            if let directory { writer.empty("dir", ["path": directory]) }
+            writer.value("dir", "path", directory)
             adapter?.write(to: &writer)
             writer.leaf("name", name)
-            if let initiator {
-                writer.container("initiator") { $0.empty("iqn", ["name": initiator]) }
-            }
-            if let format { writer.empty("format", ["type": format]) }
+            writer.container("initiator", isNeeded: initiator != nil) { $0.value("iqn", "name", initiator) }
+            writer.value("format", "type", format)
             authentication?.write(to: &writer)
-            if let protocolVersion { writer.empty("protocol", ["ver": protocolVersion]) }
-            if let vendor { writer.empty("vendor", ["name": vendor]) }
-            if let product { writer.empty("product", ["name": product]) }
+            writer.value("protocol", "ver", protocolVersion)
+            writer.value("vendor", "name", vendor)
+            writer.value("product", "name", product)
         }
     }
 }

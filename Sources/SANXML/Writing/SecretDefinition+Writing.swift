@@ -7,10 +7,8 @@ extension SecretDefinition {
         ) { writer in
             writer.leaf("uuid", uuid?.description)
             writer.leaf("description", summary)
-            if let usage {
-                writer.container("usage", ["type": usage.kind.rawValue]) {
-                    $0.leaf(usage.kind.elementName, usage.name)
-                }
+            writer.container("usage", ["type": usage?.kind.rawValue], isNeeded: usage != nil) { writer in
+                if let usage { writer.leaf(usage.kind.elementName, usage.name) }
             }
         }
     }

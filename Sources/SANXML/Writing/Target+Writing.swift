@@ -4,15 +4,14 @@ extension PoolTarget {
     func write(to writer: inout XMLWriter) {
         writer.container("target", foreign: foreign) { writer in
             writer.leaf("path", path)
-            permissions?.write(to: &writer)
+            (permissions ?? Permissions()).write(to: &writer)
         }
     }
 }
 
 extension Permissions {
     func write(to writer: inout XMLWriter) {
-        guard self != Permissions() else { return }
-        writer.container("permissions") { writer in
+        writer.container("permissions", isNeeded: self != Permissions()) { writer in
             writer.leaf("mode", mode.map { "0" + String($0, radix: 8) })
             writer.leaf("owner", owner.map { String($0) })
             writer.leaf("group", group.map { String($0) })
@@ -23,8 +22,7 @@ extension Permissions {
 
 extension Timestamps {
     func write(to writer: inout XMLWriter) {
-        guard self != Timestamps() else { return }
-        writer.container("timestamps") { writer in
+        writer.container("timestamps", isNeeded: self != Timestamps()) { writer in
             writer.leaf("atime", access?.description)
             writer.leaf("mtime", modification?.description)
             writer.leaf("ctime", change?.description)

@@ -5,10 +5,8 @@ extension VolumeDefinition {
         writer.container("volume", ["type": type?.rawValue], foreign: foreign) { writer in
             writer.leaf("name", name)
             writer.leaf("key", key)
-            if !sourceDevices.isEmpty {
-                writer.container("source") { writer in
-                    for device in sourceDevices { device.write(to: &writer) }
-                }
+            writer.container("source", isNeeded: !sourceDevices.isEmpty) { writer in
+                for device in sourceDevices { device.write(to: &writer) }
             }
             writer.size("capacity", capacity)
             writer.size("allocation", allocation)
@@ -35,9 +33,9 @@ extension VolumeTarget {
     fileprivate func write(to writer: inout XMLWriter) {
         writer.container("target", foreign: foreign) { writer in
             writer.leaf("path", path)
-            if let format { writer.empty("format", ["type": format.rawValue]) }
-            permissions?.write(to: &writer)
-            timestamps?.write(to: &writer)
+            writer.value("format", "type", format?.rawValue)
+            (permissions ?? Permissions()).write(to: &writer)
+            (timestamps ?? Timestamps()).write(to: &writer)
             encryption?.write(to: &writer)
             writer.leaf("compat", compat)
             if noCopyOnWrite { writer.empty("nocow") }
@@ -60,9 +58,9 @@ extension BackingStore {
     fileprivate func write(to writer: inout XMLWriter) {
         writer.container("backingStore", foreign: foreign) { writer in
             writer.leaf("path", path)
-            if let format { writer.empty("format", ["type": format.rawValue]) }
-            permissions?.write(to: &writer)
-            timestamps?.write(to: &writer)
+            writer.value("format", "type", format?.rawValue)
+            (permissions ?? Permissions()).write(to: &writer)
+            (timestamps ?? Timestamps()).write(to: &writer)
         }
     }
 }

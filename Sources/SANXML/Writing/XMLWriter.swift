@@ -1,28 +1,115 @@
 import SANModel
 
 /// Prints elements in libvirt's form: single quotes, two spaces of indentation, an empty container on two lines.
+///
+/// Each known element gets the foreign content of its place; one that has no value is printed where it has such content.
 struct XMLWriter {
     typealias Attributes = KeyValuePairs<String, String?>
+    typealias Namespaces = [(prefix: String, namespace: String)]
 
     private(set) var text = ""
     private var indentation: Int
+    /// The foreign content of the element that is being printed, and how many known children it has so far.
+    private var open = ForeignContent()
+    private var positions: [String: Int] = [:]
 
     init(indentation: Int = 0) {
         self.indentation = indentation
     }
 
     /// An element with elements inside it.
+    ///
+    /// - Parameters:
+    ///   - foreign: nil takes what the element around it has for it.
+    ///   - place: what the reader calls it; nil for its name.
+    ///   - isNeeded: whether it is printed without foreign content.
     mutating func container(
-        _ name: String, _ attributes: Attributes = [:], namespaces: [(prefix: String, namespace: String)] = [],
-        foreign: ForeignContent = ForeignContent(), _ contents: (inout XMLWriter) -> Void
+        _ name: String, _ attributes: Attributes = [:], namespaces: Namespaces = [], foreign: ForeignContent? = nil,
+        place: String? = nil, isNeeded: Bool = true, _ contents: (inout XMLWriter) -> Void
     ) {
-        startLine()
-        text += "<" + name
-        write(attributes)
-        write(foreign.attributes, declaring: namespaces)
+        guard isNeeded || holdsForeignContent(for: place ?? name) else { return }
+        let foreign = foreign ?? nextForeignContent(for: place ?? name)
+        let (outer, outerPositions) = (open, positions)
+        (open, positions) = (foreign, [:])
+        startTag(name, attributes, namespaces, foreign)
         text += ">\n"
         indentation += 1
         contents(&self)
+        endLines(of: name, foreign)
+        (open, positions) = (outer, outerPositions)
+    }
+
+    /// An element with attributes only.
+    ///
+    /// - Parameter isNeeded: whether it is printed without foreign content.
+    mutating func empty(_ name: String, _ attributes: Attributes = [:], isNeeded: Bool = true) {
+        guard isNeeded || holdsForeignContent(for: name) else { return }
+        let foreign = nextForeignContent(for: name)
+        startTag(name, attributes, [], foreign)
+        guard !foreign.elements.isEmpty else {
+            text += "/>\n"
+            return
+        }
+        text += ">\n"
+        indentation += 1
+        endLines(of: name, foreign)
+    }
+
+    /// An element that holds one value in an attribute; none for nil.
+    mutating func value(_ name: String, _ attribute: String, _ value: String?) {
+        empty(name, [attribute: value], isNeeded: value != nil)
+    }
+
+    /// An element that holds text; none for nil.
+    mutating func leaf(_ name: String, _ value: String?, _ attributes: Attributes = [:]) {
+        guard value != nil || holdsForeignContent(for: name) else { return }
+        let foreign = nextForeignContent(for: name)
+        startTag(name, attributes, [], foreign)
+        guard value != nil || !foreign.elements.isEmpty else {
+            text += "/>\n"
+            return
+        }
+        // On one line: white space would be text.
+        text += ">" + (value ?? "").escapedForXML + foreign.elements.joined() + "</" + name + ">\n"
+    }
+
+    /// A size in bytes; none for nil.
+    mutating func size(_ name: String, _ value: ByteCount?, unit: String = "bytes") {
+        leaf(name, value.map { String($0.bytes) }, ["unit": value == nil ? nil : unit])
+    }
+
+    // MARK: Foreign content
+
+    private func holdsForeignContent(for place: String) -> Bool {
+        !open.nested.isEmpty && open.nested[.init(place, positions[place, default: 0])] != nil
+    }
+
+    private mutating func nextForeignContent(for place: String) -> ForeignContent {
+        guard !open.nested.isEmpty else { return ForeignContent() }
+        let position = positions[place, default: 0]
+        positions[place] = position + 1
+        return open.nested[.init(place, position)] ?? ForeignContent()
+    }
+
+    // MARK: Pieces
+
+    private mutating func startLine() {
+        text += String(repeating: "  ", count: indentation)
+    }
+
+    private mutating func startTag(
+        _ name: String, _ attributes: Attributes, _ namespaces: Namespaces, _ foreign: ForeignContent
+    ) {
+        startLine()
+        text += "<" + name
+        for (name, value) in attributes {
+            if let value { text += " " + name + "='" + value.escapedForXMLAttribute + "'" }
+        }
+        write(foreign.attributes, declaring: namespaces)
+    }
+
+    /// Foreign elements, one on a line, and the end tag.
+    private mutating func endLines(of name: String, _ foreign: ForeignContent) {
         for element in foreign.elements {
             startLine()
             text += element + "\n"
@@ -32,41 +119,8 @@ struct XMLWriter {
         text += "</" + name + ">\n"
     }
 
-    /// An element with attributes only.
-    mutating func empty(_ name: String, _ attributes: Attributes = [:]) {
-        startLine()
-        text += "<" + name
-        write(attributes)
-        text += "/>\n"
-    }
-
-    /// An element that holds text; none for nil.
-    mutating func leaf(_ name: String, _ value: String?, _ attributes: Attributes = [:]) {
-        guard let value else { return }
-        startLine()
-        text += "<" + name
-        write(attributes)
-        text += ">" + value.escapedForXML + "</" + name + ">\n"
-    }
-
-    /// A size in bytes; none for nil.
-    mutating func size(_ name: String, _ value: ByteCount?, unit: String = "bytes") {
-        leaf(name, value.map { String($0.bytes) }, ["unit": unit])
-    }
-
-    private mutating func startLine() {
-        text += String(repeating: "  ", count: indentation)
-    }
-
-    private mutating func write(_ attributes: Attributes) {
-        for (name, value) in attributes {
-            if let value { text += " " + name + "='" + value.escapedForXMLAttribute + "'" }
-        }
-    }
-
-    private mutating func write(
-        _ attributes: [ForeignContent.Attribute], declaring namespaces: [(prefix: String, namespace: String)]
-    ) {
+    private mutating func write(_ attributes: [ForeignContent.Attribute], declaring namespaces: Namespaces) {
+        guard !namespaces.isEmpty || !attributes.isEmpty else { return }
         var declared: Set = ["", "xml"]
         for (prefix, namespace) in namespaces + attributes.map({ ($0.prefix, $0.namespace) })
         where declared.insert(prefix).inserted {
