@@ -8,7 +8,6 @@ import Testing
         "fc-host-parent-wwnn-without-parent-wwpn.xml": "only one of parent_wwnn and parent_wwpn",
         "features-cow-on-rbd.xml": "for 'dir' and 'fs' pools only",
         "netfs-protocol-ver-with-comma.xml": "holds a ','",
-        "permissions-mode-7777.xml": "an octal mode up to 0777",
     ]
 
     @Test func everyAcceptedDocumentIsRead() throws {

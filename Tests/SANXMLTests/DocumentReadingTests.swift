@@ -33,7 +33,7 @@ import Testing
         ("<features><dedup/></features>", "Unsupported feature 'dedup'"),
         ("<compat>1.1; rm</compat>", "digits and dots"),
         ("<timestamps><atime>now</atime></timestamps>", "SECONDS"),
-        ("<permissions><mode>1000</mode></permissions>", "octal mode"),
+        ("<permissions><mode>10000</mode></permissions>", "octal mode"),
         ("<permissions><owner>4294967296</owner></permissions>", "-1 to leave it alone"),
         ("<encryption/>", "no format"),
         ("<encryption format='luks'><ivgen name='plain64'/></encryption>", "no cipher"),

@@ -79,7 +79,7 @@ public struct PoolTarget: Sendable, Hashable {
 
 /// `<permissions>` of a pool's folder or a volume's file.
 public struct Permissions: Sendable, Hashable {
-    /// 0 to 0o7777 as documents may have it; 0o777 at most is accepted for use.
+    /// 0 to 0o7777 in a document, as files have it; 0o777 at most is accepted for what is made.
     public var mode: UInt32?
     /// Nil, or -1 in XML, leaves the owner alone.
     public var owner: UInt32?

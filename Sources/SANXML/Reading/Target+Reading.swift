@@ -15,9 +15,9 @@ extension Permissions {
     init?(in target: XMLElement) throws(StorageError) {
         guard let element = target.child("permissions") else { return nil }
         self.init()
-        mode = try element.childValue("mode", "an octal mode up to 0777") { text in
+        mode = try element.childValue("mode", "an octal mode up to 07777") { text in
             let mode = text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x37 }) ? UInt32(text, radix: 8) : nil
-            return mode.flatMap { $0 <= 0o777 ? $0 : nil }
+            return mode.flatMap { $0 <= 0o7777 ? $0 : nil }
         }
         owner = try element.identifier("owner")
         group = try element.identifier("group")
