@@ -6,6 +6,8 @@ enum Corpus: String {
     case accept
     /// What our schemas refuse.
     case reject
+    /// What our schemas refuse, and the reader reads.
+    case readable
     /// What libvirt prints.
     case libvirt
     /// What the fuzzer finds interesting.

@@ -30,7 +30,7 @@ import Testing
         #expect(error?.message.contains(Self.acceptedBySchemaOnly[file] ?? "-") == true, "\(error?.message ?? "")")
     }
 
-    @Test(arguments: [Corpus.accept, .libvirt])
+    @Test(arguments: [Corpus.accept, .libvirt, .readable])
     func printingAndReadingAgainGivesTheSame(corpus: Corpus) throws {
         for file in try corpus.files where Self.acceptedBySchemaOnly[file] == nil {
             let first = try AnyXMLDocument(xml: corpus.bytes(file))
@@ -38,6 +38,16 @@ import Testing
             #expect(first == second, "\(file)")
             #expect(first.xml == second.xml, "\(file)")
             #expect(first.xml.hasSuffix(">\n"), "\(file)")
+        }
+    }
+
+    /// Older than the schema, or beyond it, and read all the same.
+    @Test func readableDocumentsAreReadAndDoNotValidate() throws {
+        let files = try Corpus.readable.files
+        #expect(!files.isEmpty)
+        for file in files {
+            _ = try AnyXMLDocument(xml: Corpus.readable.bytes(file))
+            #expect(try !Schema.violations(in: Corpus.readable.bytes(file)).isEmpty, "\(file)")
         }
     }
 
