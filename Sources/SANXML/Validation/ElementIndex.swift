@@ -5,6 +5,9 @@ struct ElementIndex {
     private struct Entry {
         var name: String
         var local: String
+        /// What messages show of its start tag and text.
+        var tag: String
+        var text: String?
         var location: SourceLocation
         var parent: Int?
         /// The number after that of the last element inside this one.
@@ -23,7 +26,9 @@ struct ElementIndex {
         let number = entries.count
         entries.append(
             Entry(
-                name: element.name.text, local: element.name.local, location: element.location, parent: parent,
+                name: element.name.text, local: element.name.local, tag: element.startTag,
+                text: ["name", "path"].contains(element.name.text)
+                    ? element.text.withoutSurroundingSpace.shortened : nil, location: element.location, parent: parent,
                 end: number))
         numbers[element.location] = number
         for child in element.elements { add(child, parent: number) }
@@ -42,6 +47,16 @@ struct ElementIndex {
 
     func name(at location: SourceLocation) -> String? {
         numbers[location].map { entries[$0].name }
+    }
+
+    /// A start tag as it may be shown.
+    func tag(at location: SourceLocation) -> String? {
+        numbers[location].map { entries[$0].tag }
+    }
+
+    /// The text of an element as it may be shown; nil where it might be a secret.
+    func text(at location: SourceLocation) -> String? {
+        numbers[location].flatMap { entries[$0].text }
     }
 
     func hasChild(named name: String, at location: SourceLocation) -> Bool {
@@ -73,4 +88,19 @@ struct ElementIndex {
             found.first { $0.parent == near || near.flatMap { entries[$0].parent } == $0.parent } ?? found.first
         return found.filter { $0.parent == nearest?.parent }.map(\.location)
     }
+}
+
+extension XMLElement {
+    /// The start tag for a message, with attributes that hold nothing secret.
+    fileprivate var startTag: String {
+        let shown = attributes.filter {
+            ["name", "path", "type", "port", "domain", "bus", "slot", "function"].contains($0.name.text)
+        }
+        return "<\(name.text.printable)" + shown.map { " \($0.name.text)='\($0.value.shortened)'" }.joined() + ">"
+    }
+}
+
+extension String {
+    /// What a message shows of it.
+    fileprivate var shortened: String { unicodeScalars.count > 80 ? String(prefix(80)).printable + "…" : printable }
 }

@@ -41,6 +41,7 @@ public enum Schema {
             _ = try AnyXMLDocument(root: root)
         } catch {
             if let location = error.location {
+                exact.removeAll { $0.location == location }
                 exact.append(SchemaViolation(location: location, message: error.message))
             }
         }

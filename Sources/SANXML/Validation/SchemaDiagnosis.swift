@@ -50,18 +50,24 @@ struct SchemaDiagnosis {
             "\(place) lacks something that it needs, or holds something that can't be there"
         case XML_RELAXNG_ERR_NOELEM: "\(place) has no <\(name)>: add one"
         case XML_RELAXNG_ERR_EXTRACONTENT:
-            "<\(complaint.element.printable)> can't be in <\(name)>, or isn't what it should be"
+            "<\(complaint.element.printable)> can't be in <\(name)>, or holds what it can't"
         case XML_RELAXNG_ERR_INVALIDATTR:
-            "Attribute '\(name)' of <\(complaint.element.printable)> isn't known, or its value isn't allowed"
-        case XML_RELAXNG_ERR_ATTRVALID: "\(place) lacks an attribute, or has one whose value isn't allowed"
+            "Attribute '\(name)' of <\(complaint.element.printable)> doesn't go with the others, or its value isn't allowed"
+        case XML_RELAXNG_ERR_ATTRVALID:
+            "\(tag(of: complaint) ?? place) lacks an attribute, or has one whose value isn't allowed"
         case XML_RELAXNG_ERR_ELEMNAME, XML_RELAXNG_ERR_ELEMWRONG: "\(place) isn't known here: remove it"
         case XML_RELAXNG_ERR_ELEMNONS, XML_RELAXNG_ERR_ELEMWRONGNS, XML_RELAXNG_ERR_ELEMEXTRANS:
             "\(place) is in the wrong namespace"
         case XML_RELAXNG_ERR_TYPE, XML_RELAXNG_ERR_TYPEVAL, XML_RELAXNG_ERR_DATATYPE, XML_RELAXNG_ERR_VALUE,
             XML_RELAXNG_ERR_TEXTWRONG, XML_RELAXNG_ERR_DATAELEM, XML_RELAXNG_ERR_VALELEM:
-            "The text of \(place) isn't what it should be"
+            complaint.location.flatMap(index.text).map { "\(place) can't hold '\($0)'" }
+                ?? "The text of \(place) isn't what it should be"
         default: "\(place) isn't what it should be"
         }
+    }
+
+    private func tag(of complaint: SchemaComplaint) -> String? {
+        complaint.location.flatMap(index.tag)
     }
 
     /// Whether the element has the child that libxml2 misses: it stopped looking before it came to it.
@@ -77,8 +83,8 @@ struct SchemaDiagnosis {
         guard let last = children.last else { return nil }
         let message =
             children.count > 1
-            ? "<\(name.printable)> is there \(children.count) times, or isn't what it should be"
-            : "<\(name.printable)> isn't allowed here, or isn't what it should be"
+            ? "<\(name.printable)> is there \(children.count) times, or holds what it can't"
+            : "<\(name.printable)> can't be here, or holds what it can't"
         return SchemaViolation(location: last, message: message)
     }
 

@@ -1,63 +1,104 @@
 import SANModel
 
-/// What libxml2's validator has no words for: names that no schema knows, and text between elements.
+/// What libxml2's validator has no words for: what can't be in an element, what it lacks, text between elements.
 ///
-/// It says that some element is missing, often one that is there, or that the parent is wrong (2.9.14).
+/// It says that some element is missing, often one that is there, or that the parent is wrong (2.9.14). Here it is told
+/// from the grammar, where that is certain; conditions across several elements or attributes are left to libxml2.
 struct StrayContent {
-    private var knownElements: Set<String> = []
-    private var knownAttributes: Set<String> = []
+    private let grammar: Grammar
+    private var found: [SchemaViolation] = []
 
     /// - Throws: never in practice: `malformed_definition` for a grammar that isn't well-formed.
     init(grammar: [UInt8]) throws(StorageError) {
-        collectNames(of: try ParsedDocument(parsing: grammar).root())
+        self.grammar = Grammar(try ParsedDocument(parsing: grammar).root())
     }
 
-    private mutating func collectNames(of pattern: XMLElement) {
-        if let name = pattern.attribute("name")?.split(separator: ":").last {
-            switch pattern.name.local {
-            case "element": knownElements.insert(String(name))
-            case "attribute": knownAttributes.insert(String(name))
-            default: break
-            }
-        }
-        for child in pattern.elements { collectNames(of: child) }
+    /// The violations of a document, outside what is in a foreign namespace; the first ones if there are many.
+    func violations(in root: XMLElement) -> [SchemaViolation] {
+        var walk = self
+        walk.check(root, against: grammar.patterns(forRoot: root.name.local))
+        return walk.found
     }
 
-    /// Every stray element and text of a document, outside what is in a foreign namespace.
-    func violations(in element: XMLElement) -> [SchemaViolation] {
-        var violations: [SchemaViolation] = []
-        collect(from: element, into: &violations)
-        return violations
+    private mutating func report(_ message: String, at element: XMLElement) {
+        found.append(SchemaViolation(location: element.location, message: message))
     }
 
-    private func collect(from element: XMLElement, into violations: inout [SchemaViolation]) {
-        let text = element.text.withoutSurroundingSpace
+    private mutating func check(_ element: XMLElement, against patterns: [XMLElement]) {
+        guard found.count < Schema.maximumCount else { return }
+        let type = element.attribute("type")
+        let allowed = patterns.map { grammar.expansion(of: $0, type: type) }
         let children = element.elements.filter { $0.name.namespace.isEmpty }
-        if !children.isEmpty, !text.isEmpty {
-            violations.append(
-                SchemaViolation(
-                    location: element.location,
-                    message:
-                        "<\(element.name.text.printable)> has the text '\(text.printable)' between its elements: remove it"
-                ))
-        }
-        for attribute in element.attributes
-        where attribute.name.namespace.isEmpty && !knownAttributes.contains(attribute.name.local) {
-            violations.append(
-                SchemaViolation(
-                    location: element.location,
-                    message:
-                        "Attribute '\(attribute.name.local.printable)' of <\(element.name.text.printable)> isn't known: remove it"
-                ))
-        }
+        checkText(of: element, hasChildren: !children.isEmpty)
+        checkAttributes(of: element, allowed: allowed)
+        checkCounts(of: children, in: element, allowed: allowed)
         for child in children {
-            if knownElements.contains(child.name.local) {
-                collect(from: child, into: &violations)
+            let patterns = allowed.flatMap { $0.children[child.name.local] ?? [] }
+            let name = child.name.local.printable
+            if !patterns.isEmpty {
+                check(child, against: patterns)
+            } else if grammar.elementNames.contains(child.name.local) {
+                report("<\(name)> can't be in \(describe(element)): remove it", at: child)
             } else {
-                violations.append(
-                    SchemaViolation(
-                        location: child.location, message: "<\(child.name.local.printable)> isn't known: remove it"))
+                report("<\(name)> isn't known: remove it", at: child)
             }
         }
+    }
+
+    private mutating func checkText(of element: XMLElement, hasChildren: Bool) {
+        let text = element.text.withoutSurroundingSpace
+        guard hasChildren, !text.isEmpty else { return }
+        // Which text isn't said: it might be a password.
+        report("\(describe(element)) has text between its elements: remove it", at: element)
+    }
+
+    private mutating func checkAttributes(of element: XMLElement, allowed: [GrammarElement]) {
+        for attribute in element.attributes where attribute.name.namespace.isEmpty {
+            let name = attribute.name.local
+            let values = allowed.compactMap { $0.attributes[name] }
+            if values.isEmpty {
+                report("Attribute '\(name.printable)' of \(describe(element)) isn't known: remove it", at: element)
+            } else if let known = StrayContent.union(of: values),
+                !known.contains(attribute.value.withoutSurroundingSpace)
+            {
+                report(
+                    "Attribute '\(name.printable)' of \(describe(element)) is '\(attribute.value.printable)': "
+                        + "\(known.joined(separator: ", ")) \(known.count == 1 ? "is" : "are") allowed", at: element)
+            }
+        }
+        guard let only = allowed.first, allowed.count == 1 else { return }
+        for name in only.requiredAttributes
+        where !element.attributes.contains(where: { $0.name.namespace.isEmpty && $0.name.local == name }) {
+            report("\(describe(element)) has no \(name): add \(name)='…'", at: element)
+        }
+    }
+
+    /// All of the values; nil where one of the lists isn't known.
+    private static func union(of lists: [[String]?]) -> [String]? {
+        var all: [String] = []
+        for list in lists {
+            guard let list else { return nil }
+            all += list.filter { !all.contains($0) }
+        }
+        return all
+    }
+
+    private mutating func checkCounts(of children: [XMLElement], in element: XMLElement, allowed: [GrammarElement]) {
+        guard let only = allowed.first, allowed.count == 1 else { return }
+        var counts: [String: (count: Int, last: XMLElement)] = [:]
+        for child in children { counts[child.name.local] = ((counts[child.name.local]?.count ?? 0) + 1, child) }
+        for (name, (count, last)) in counts
+        where count > 1 && only.children[name] != nil && !only.repeating.contains(name) {
+            report("<\(name)> is there \(count) times in \(describe(element)): leave one", at: last)
+        }
+        for name in only.requiredChildren where counts[name] == nil {
+            report("\(describe(element)) has no <\(name)>: add one", at: element)
+        }
+    }
+
+    private func describe(_ element: XMLElement) -> String {
+        let name = "<\(element.name.text.printable)>"
+        guard element.isNamed(PoolDefinition.rootElement), let type = element.attribute("type") else { return name }
+        return "\(name) of type '\(type.printable)'"
     }
 }
