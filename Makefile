@@ -6,7 +6,7 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
-RELEASE := swift build --configuration release --static-swift-stdlib --product sanctl
+RELEASE := swift build --configuration release --static-swift-stdlib --disable-local-rpath --product sanctl
 BINARY = $$($(RELEASE) --show-bin-path)/sanctl
 
 .PHONY: help setup build release test unit component service lint format demo bench fuzz docs install clean

@@ -36,6 +36,8 @@ final class ISCSIConnection {
         context = nil
     }
 
+    private static let answersAtOnce = 64
+
     // MARK: Commands
 
     /// How many commands have been handed over and not come back.
@@ -196,18 +198,32 @@ final class ISCSIConnection {
     /// - Returns: whether somebody signalled.
     private func turn(until deadline: Deadline?) throws(StorageError) -> Bool {
         guard let descriptor = context?.descriptor, descriptor >= 0 else { throw gone() }
-        if context?.wantsToWrite == true { try service(POLLOUT) }
+        if context?.wantsToWrite == true { try flush(descriptor) }
         let interest = Int16(POLLIN) | (context?.wantsToWrite == true ? Int16(POLLOUT) : 0)
         let events = Poll.wait([.init(descriptor: descriptor, events: interest), wakeInterest], until: deadline)
         // What a target sent before it closed is read first: with an error among the events libiscsi would throw it away.
         if events[0] & Int16(POLLIN) != 0 {
             try service(POLLIN | Int32(events[0]) & POLLOUT)
+            // Answers that came together are heard together, and what follows from them is sent together. One look for
+            // each keeps the end of a connection for the next round: what was answered before it counts.
+            var heard = 1
+            while heard < ISCSIConnection.answersAtOnce, Poll.holdsBytes(descriptor) {
+                try service(POLLIN)
+                heard += 1
+            }
         } else if events[0] != 0 {
             try service(Int32(events[0]))
         }
         guard events[1] != 0 else { return false }
         stop.wake.drain()
         return true
+    }
+
+    /// Sends all that is queued, small commands packed into one segment: libiscsi hands them to the kernel one by one (1.19).
+    private func flush(_ descriptor: Int32) throws(StorageError) {
+        Poll.cork(descriptor, true)
+        defer { Poll.cork(descriptor, false) }
+        try service(POLLOUT)
     }
 
     private func service(_ events: Int32) throws(StorageError) {

@@ -66,6 +66,18 @@ enum Poll {
         return unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno
     }
 
+    /// Whether a socket has bytes to read now; not so for one that is at its end.
+    static func holdsBytes(_ descriptor: Int32) -> Bool {
+        var byte: UInt8 = 0
+        return unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT)) == 1
+    }
+
+    /// Holds back segments that aren't full, until it is let go (`TCP_CORK`).
+    static func cork(_ descriptor: Int32, _ isHeld: Bool) {
+        var value: Int32 = isHeld ? 1 : 0
+        unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Keeps programs that this process starts from inheriting a socket: libiscsi makes its own without that (1.19).
     static func closeOnExec(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
