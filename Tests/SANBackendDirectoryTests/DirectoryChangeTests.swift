@@ -128,6 +128,32 @@ import Testing
         #expect(try fixture.read("a") == [4, 5, 6])
     }
 
+    @Test func `A file that a link took the place of isn't deleted, and neither is the link`() async throws {
+        let fixture = try await DirectoryFixture()
+        for destination in ["/etc/passwd", "other", "nothing"] {
+            try fixture.write("a", [1])
+            let listed = try await fixture.volume("a")
+            try fixture.write("other", [2])
+            #expect(unlink(fixture.path("a")) == 0)
+            #expect(symlink(destination, fixture.path("a")) == 0)
+            await expect(.invalidState) {
+                try await fixture.pool.deleteVolume(listed, deletingSnapshots: false, in: fixture.context)
+            }
+            #expect(unlink(fixture.path("a")) == 0)
+        }
+    }
+
+    @Test func `A file whose name isn't text isn't said to be gone`() async throws {
+        let fixture = try await DirectoryFixture()
+        let path = fixture.path("x").utf8CString.dropLast(2) + [CChar(bitPattern: 0xFF), 0]
+        #expect(close(creat(Array(path), 0o600)) == 0)
+        let listed = try #require(try await fixture.volumes().values.first)
+        await expect(.invalidArgument) {
+            try await fixture.pool.deleteVolume(listed, deletingSnapshots: false, in: fixture.context)
+        }
+        #expect(access(Array(path), F_OK) == 0)
+    }
+
     @Test func `Nothing is written through a link`() async throws {
         let fixture = try await DirectoryFixture()
         try fixture.write("a", [1])

@@ -87,6 +87,20 @@ import Testing
         #expect(try fixture.read("sink") == [95, 96, 97, 98, 99])
     }
 
+    @Test func `A volume isn't moved to or from its own file`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("v", [1, 2, 3])
+        let volume = try await fixture.volume("v")
+        let own = try LocalFile(fixture.path("v"), .readWrite)
+        await expect(.invalidArgument) {
+            try await fixture.pool.download(volume, to: own.end, TransferRequest(length: 0), in: fixture.context)
+        }
+        await expect(.invalidArgument) {
+            try await fixture.pool.upload(own.end, to: volume, TransferRequest(offset: 3), in: fixture.context)
+        }
+        #expect(try fixture.read("v") == [1, 2, 3])
+    }
+
     @Test func `Ranges that make no sense are refused`() async throws {
         let fixture = try await DirectoryFixture()
         try fixture.write("v", [1])

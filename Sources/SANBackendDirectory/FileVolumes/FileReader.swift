@@ -71,7 +71,8 @@ struct FileReader {
             switch error.code {
             case .notFound: return nil
             case .permissionDenied:
-                let message = "The link '\(name.printable)' leads out of the pool's folder, and isn't followed"
+                let message =
+                    "The link '\(name.printable)' leads out of the pool's folder or in a circle, and isn't followed"
                 return broken(name, StorageError(.permissionDenied, message, subject: .volume(name.printable)))
             default: return broken(name, error)
             }
@@ -189,7 +190,7 @@ extension FileReader {
         var problems: [Problem] = []
         if !header.flaws.isEmpty {
             let subject = StorageError.Subject.volume(name)
-            problems = header.flaws.map { Problem(code: .backendFailure, message: "\(name): \($0)", subject: subject) }
+            problems = header.flaws.map { Problem(code: .backendFailure, message: $0, subject: subject) }
         }
         if let backing = header.backing {
             let (path, isClean) = BackingName.path(of: backing.name, in: folder.path)

@@ -36,8 +36,29 @@ extension FileVolumes {
     func compare(_ status: FileStatus, with volume: Volume) throws(StorageError) {
         guard let listed = volume.definition.target.timestamps?.birth, let now = status.timestamps.birth, listed != now
         else { return }
-        throw StorageError(
+        throw changed(volume)
+    }
+
+    /// The same for a link, which is listed with the times of what it leads to.
+    func compareLink(_ name: FileName, in folder: OpenFile, with volume: Volume) throws(StorageError) {
+        var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
+        let now = reader.volume(named: name.text)?.definition.target.timestamps?.birth
+        guard let listed = volume.definition.target.timestamps?.birth, listed != now else { return }
+        throw changed(volume)
+    }
+
+    private func changed(_ volume: Volume) -> StorageError {
+        StorageError(
             .invalidState, "'\(volume.name.printable)' isn't the file that was listed any more: refresh the pool",
+            subject: .volume(volume.name.printable))
+    }
+
+    /// - Throws: `invalid_argument` where the user's end of a transfer is the volume's own file.
+    func requireOther(_ end: OpenFile, than file: OpenFile, _ volume: Volume) throws(StorageError) {
+        let (own, other) = (try file.status(), try end.status())
+        guard other.kind == .file, (own.device, own.inode) == (other.device, other.inode) else { return }
+        throw StorageError(
+            .invalidArgument, "'\(end.path.printable)' is the file of volume '\(volume.name.printable)' itself",
             subject: .volume(volume.name.printable))
     }
 

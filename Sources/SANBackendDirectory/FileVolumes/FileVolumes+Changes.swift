@@ -82,14 +82,23 @@ extension FileVolumes {
 
     /// Removes a volume: a file, a link, or an empty folder.
     ///
-    /// - Throws: `invalid_state` for a folder that isn't empty and where another file has taken the name.
+    /// - Throws: `invalid_state` for a folder that isn't empty and where another file has taken the name, `invalid_argument` for a file
+    ///   whose name no volume can have.
     public func delete(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Change<Void> {
         try await blocking(context) { () throws(StorageError) in
+            // It is listed under another name than its own: not to find it doesn't mean that it is gone.
+            if let unusable = volume.problems.first(where: { $0.code == .invalidArgument }) {
+                throw StorageError(unusable.code, unusable.message, subject: unusable.subject)
+            }
             let name = try FileName(volume.name)
             let folder = try open()
             do throws(StorageError) {
                 let status = try folder.status(of: name.text)
-                if status.kind != .link { try compare(status, with: volume) }
+                if status.kind == .link {
+                    try compareLink(name, in: folder, with: volume)
+                } else {
+                    try compare(status, with: volume)
+                }
                 let isFolder = status.kind == .folder
                 let removed = unsafe san_file_remove(folder.descriptor, name.text, isFolder ? 1 : 0)
                 try check(removed, cannot: "delete", folder.path(of: name.text))

@@ -23,6 +23,7 @@ extension FileVolumes {
         let input = try source.opened()
         return try await TransferMonitor.run(on: subject(volume), in: context) { monitor throws(StorageError) in
             let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.readWrite) }
+            try requireOther(input.file, than: file, volume)
             var total = transfer.length?.bytes
             if let start = input.offset {
                 let status = try input.file.status()
@@ -51,6 +52,7 @@ extension FileVolumes {
         let output = try sink.opened()
         return try await TransferMonitor.run(on: subject(volume), in: context) { monitor throws(StorageError) in
             let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.read) }
+            try requireOther(output.file, than: file, volume)
             let size = try file.status().size
             guard transfer.offset.bytes <= size else {
                 throw StorageError(
