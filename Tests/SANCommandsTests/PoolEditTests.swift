@@ -52,6 +52,29 @@ struct PoolEditTests {
         #expect(try await lab.run("pool dumpxml san").output == before)
     }
 
+    @Test("a broken definition is edited as it stands, and stored when it can be read")
+    func broken() async throws {
+        let lab = try await lab(editor: "sed -i 's/<nam>/<name>/' \"$1\"")
+        let file = lab.folder.appending("etc/storage/san.xml").string
+        let text = try lab.read(file)
+        _ = try lab.file("etc/storage/san.xml", text.replacing("<name>", with: "<nam>"))
+        #expect(try await lab.run("pool dumpxml san").code == 65)
+        let outcome = try await lab.run("pool edit san")
+        #expect(outcome.output == "Pool san changed.\n", "\(outcome.errors)")
+        #expect(try lab.read(file) == text)
+        #expect(try leftovers(lab).isEmpty)
+    }
+
+    @Test(
+        "a broken definition that is left broken stays as it is", arguments: ["true", "sed -i 's/<nam>/<na>/' \"$1\""])
+    func stillBroken(script: String) async throws {
+        let lab = try await lab(editor: script)
+        let broken = try lab.read(lab.folder.appending("etc/storage/san.xml").string).replacing("<name>", with: "<nam>")
+        let file = try lab.file("etc/storage/san.xml", broken)
+        #expect(try await lab.run("pool edit san").code == 65)
+        #expect(try lab.read(file) == broken)
+    }
+
     @Test("a missing editor is told with a remedy")
     func missing() async throws {
         var lab = try await lab(editor: "true")

@@ -27,10 +27,10 @@ struct DefinitionTests {
         _ = try await fixture.engine.definePool(pool("p", uuid: uuid))
         let other = await failure { _ = try await fixture.engine.definePool(pool("p", path: "/other")) }
         #expect(other?.code == .alreadyExists)
-        #expect(other?.message.hasPrefix("pool 'p' already exists with uuid \(uuid)") == true)
+        #expect(other?.message.hasPrefix("Pool 'p' already exists with uuid \(uuid)") == true)
         let renamed = await failure { _ = try await fixture.engine.definePool(pool("q", uuid: uuid)) }
         #expect(renamed?.code == .alreadyExists)
-        #expect(renamed?.message == "pool 'p' is already defined with uuid \(uuid)")
+        #expect(renamed?.message.hasPrefix("Pool 'p' is already defined with uuid \(uuid); ") == true)
         #expect(try await fixture.engine.definePool(pool("p", path: "/other", uuid: uuid)).isChanged)
         #expect(try await fixture.engine.definition(ofPool: uuid.description).target?.path == "/other")
     }
@@ -41,7 +41,7 @@ struct DefinitionTests {
         _ = try await fixture.engine.definePool(pool("p", path: "/d"))
         let error = await failure { _ = try await fixture.engine.definePool(pool("q", path: "/d")) }
         #expect(error?.code == .alreadyExists)
-        #expect(error?.message == "Storage source conflict with pool: 'p'")
+        #expect(error?.message == "Storage source conflict with pool: 'p'; use that pool, or undefine it first")
         #expect(await failureCode { _ = try await fixture.engine.createPool(pool("q", path: "/d")) } == .alreadyExists)
         #expect(try await fixture.engine.pools().map(\.name) == ["p"])
     }

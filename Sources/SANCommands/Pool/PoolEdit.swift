@@ -6,25 +6,27 @@ import SANXML
 /// The verb `pool edit POOL`.
 struct PoolEdit: StorageCommand {
     static let configuration = CommandConfiguration(
-        commandName: "edit", abstract: "Change a pool's stored definition in $VISUAL or $EDITOR.")
+        commandName: "edit", abstract: "Change a pool's stored definition in $VISUAL or $EDITOR.",
+        discussion: "A definition that can't be read is edited as it stands in its file.")
 
     @OptionGroup var target: PoolArgument
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let engine = try session.engine()
-        let stored = try await engine.definition(ofPool: target.pool, inactive: true)
-        let draft = try EditorDraft(text: stored.xml, name: stored.name, environment: session.assembly.environment)
+        let stored = try await engine.storedDocument(ofPool: target.pool)
+        let draft = try EditorDraft(text: stored.bytes, name: stored.name, environment: session.assembly.environment)
         while true {
             do throws(StorageError) {
                 try await draft.edit()
                 let bytes = try await draft.read(console: session.console)
-                if bytes == Array(stored.xml.utf8) {
+                if bytes == stored.bytes {
+                    if let error = stored.error { throw error }
                     draft.discard()
                     return .change(.unchanged(try await engine.pool(target.pool)), done: "", already: "was not changed")
                 }
                 let edited = try accept(bytes, inPlaceOf: stored)
-                let change = try await engine.definePool(edited)
+                let change = try await engine.definePool(edited, mending: stored.error.map { _ in stored.bytes })
                 draft.discard()
                 return .change(change, done: "changed", already: "was already so")
             } catch {
@@ -43,16 +45,16 @@ struct PoolEdit: StorageCommand {
     }
 
     private func accept(
-        _ bytes: [UInt8], inPlaceOf stored: PoolDefinition
+        _ bytes: [UInt8], inPlaceOf stored: StoredDocument
     ) throws(StorageError) -> PoolDefinition {
         try SchemaCheck(bytes).requireNoViolations()
         var edited = try PoolDefinition(xml: bytes)
-        edited.uuid = edited.uuid ?? stored.uuid
-        guard edited.name == stored.name, edited.uuid == stored.uuid else {
+        if let known = stored.definition { edited.uuid = edited.uuid ?? known.uuid }
+        guard edited.name == stored.name, stored.definition.map({ $0.uuid == edited.uuid }) ?? true else {
             throw StorageError(
                 .invalidArgument,
                 "A pool's name and UUID can't be edited: define another pool and undefine this one",
-                subject: .pool(stored.name))
+                subject: .pool(stored.name.printable))
         }
         return edited
     }

@@ -20,7 +20,7 @@ struct EditorDraft: Sendable {
     ///   - name: for the file's name, which editors show.
     ///   - environment: has `VISUAL`, `EDITOR` and `TMPDIR`.
     /// - Throws: `host_failure`.
-    init(text: String, name: String, environment: [String: String]) throws(StorageError) {
+    init(text: [UInt8], name: String, environment: [String: String]) throws(StorageError) {
         let chosen = ["VISUAL", "EDITOR"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
         // Words, as in EDITOR="code --wait"; never a shell.
         editor = (chosen ?? "editor").split(separator: " ").map { String($0) }
@@ -36,7 +36,7 @@ struct EditorDraft: Sendable {
         do {
             let file = try FileDescriptor.open(
                 path, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
-            try file.closeAfter { _ = try file.writeAll(text.utf8) }
+            try file.closeAfter { _ = try file.writeAll(text) }
         } catch {
             throw StorageError(.hostFailure, "\(path.string.printable) can't be written: \(error)")
         }

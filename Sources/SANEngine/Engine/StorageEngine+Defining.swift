@@ -7,9 +7,12 @@ extension StorageEngine {
     /// For a running pool the new definition takes effect after the next stop. A document without a UUID gets a random one; where it says
     /// what is stored already, nothing changes.
     ///
+    /// - Parameter broken: the bytes of a broken definition that this one mends; it is overwritten only while it is still that one.
     /// - Throws: `malformed_definition`, `invalid_argument`, `already_exists` for a name, UUID or source that another pool has, `invalid_state` where
     ///   a broken file is in the way, `busy`.
-    public func definePool(_ definition: PoolDefinition) async throws(StorageError) -> Change<PoolStatus> {
+    public func definePool(
+        _ definition: PoolDefinition, mending broken: [UInt8]? = nil
+    ) async throws(StorageError) -> Change<PoolStatus> {
         let deadline = newDeadline()
         try validate(definition)
         let name = definition.name
@@ -18,7 +21,9 @@ extension StorageEngine {
         let storeLock = try await locks.acquire(.store, .exclusive, for: "define", until: deadline)
         defer { storeLock.release() }
         let record = try recordUnderLock(of: name)
-        let new = try admit(definition, over: record)
+        var mends = false
+        if let broken { mends = try definitions.bytes(of: name) == broken }
+        let new = try admit(definition, over: record, mending: mends)
         if record.stored?.definition == new { return .unchanged(record.status) }
         let definitions = definitions
         try await withUninterruptedThread(named: "san-define") { () throws(StorageError) in
@@ -79,12 +84,16 @@ extension StorageEngine {
     /// The definition as it may be stored or started: with a UUID, unlike all other pools'.
     ///
     /// Called with the store's lock held.
-    func admit(_ definition: PoolDefinition, over record: PoolRecord) throws(StorageError) -> PoolDefinition {
-        if let error = record.stored?.error {
+    ///
+    /// - Parameter mends: a broken definition may be overwritten.
+    func admit(
+        _ definition: PoolDefinition, over record: PoolRecord, mending mends: Bool = false
+    ) throws(StorageError) -> PoolDefinition {
+        if let error = record.stored?.error, !mends {
             throw StorageError(
                 .invalidState,
                 "The stored definition of pool '\(record.name.printable)' can't be read and isn't overwritten; "
-                    + "mend or undefine it first",
+                    + "mend it with 'sanctl pool edit', or undefine it first",
                 subject: .pool(record.name.printable), causes: [error])
         }
         var new = definition
@@ -101,19 +110,21 @@ extension StorageEngine {
             guard new.uuid == known else {
                 throw StorageError(
                     .alreadyExists,
-                    "pool '\(record.name.printable)' already exists with uuid \(known); give this uuid to redefine it",
+                    "Pool '\(record.name.printable)' already exists with uuid \(known); give this uuid to redefine it",
                     subject: .pool(record.name.printable))
             }
         }
         if let uuid = new.uuid, let other = others.first(where: { $0.has(uuid) }) {
             throw StorageError(
-                .alreadyExists, "pool '\(other.name.printable)' is already defined with uuid \(uuid)",
+                .alreadyExists,
+                "Pool '\(other.name.printable)' is already defined with uuid \(uuid); leave the uuid out to get a new one",
                 subject: .pool(other.name.printable))
         }
         let existing = others.flatMap { [$0.stored?.definition, $0.liveDefinition].compactMap(\.self) }
         if let other = duplicates.conflict(of: new, among: existing) {
             throw StorageError(
-                .alreadyExists, "Storage source conflict with pool: '\(other.name.printable)'",
+                .alreadyExists,
+                "Storage source conflict with pool: '\(other.name.printable)'; use that pool, or undefine it first",
                 subject: .pool(other.name.printable))
         }
         if new.uuid == nil { new.uuid = .random() }

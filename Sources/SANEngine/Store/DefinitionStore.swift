@@ -49,6 +49,16 @@ struct DefinitionStore: Sendable {
         }
     }
 
+    /// The very bytes of the file; nil where there is none.
+    func bytes(of name: String) throws(StorageError) -> [UInt8]? {
+        do throws(StorageError) {
+            return try LocalFile(path(of: name)).read(limit: Self.limit)
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error.about(.pool, name.printable)
+        }
+    }
+
     /// Writes a definition; the old or the new one is there at any moment.
     func save(_ definition: PoolDefinition) throws(StorageError) {
         try LocalFolder(folder).create()

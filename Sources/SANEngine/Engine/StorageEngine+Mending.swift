@@ -1,0 +1,31 @@
+public import SANModel
+import SANXML
+
+/// A pool's definition as it is stored, also where it can't be used.
+public struct StoredDocument: Sendable, Hashable {
+    public let name: String
+    /// The text: of a definition that can be used the canonical one, else the file's very bytes.
+    public let bytes: [UInt8]
+    /// Nil where it can't be used.
+    public let definition: PoolDefinition?
+    /// Why it can't be used.
+    public let error: StorageError?
+}
+
+extension StorageEngine {
+    /// The document to edit; what comes of it goes to ``definePool(_:mending:)``.
+    ///
+    /// - Throws: `not_found`; `permission_denied` and `host_failure` where the file can't be read at all.
+    public func storedDocument(ofPool reference: String) async throws(StorageError) -> StoredDocument {
+        let record = try resolve(reference)
+        guard let error = record.stored?.error else {
+            var definition = record.stored?.definition
+            if definition == nil { definition = try record.usableDefinition() }
+            guard let definition else { throw StorageError.noPool(named: reference) }
+            return StoredDocument(
+                name: record.name, bytes: Array(definition.xml.utf8), definition: definition, error: nil)
+        }
+        guard let bytes = try definitions.bytes(of: record.name) else { throw error }
+        return StoredDocument(name: record.name, bytes: bytes, definition: nil, error: error)
+    }
+}
