@@ -165,8 +165,52 @@ struct VolumeCommandTests {
         let outcome = try await lab.run("volume download unit:0:0:1 \(target)")
         #expect(outcome.code == 70)
         #expect(outcome.errors.contains("caused by: \(target) holds the first 8 bytes only\n"))
+        #expect(try lab.read(target) == "12345678")
         #expect(try await lab.run("volume upload unit:0:0:1 /nonexistent").code == 66)
         #expect(try await lab.run("volume upload unit:0:0:1 \(lab.folder.path)").code == 64)
+    }
+
+    @Test("a download that can't begin leaves the file as it was")
+    func refusedDownload() async throws {
+        let lab = try await disk()
+        let target = try lab.file("target", "precious")
+        lab.storage.state.withLock { $0.contents["unit:0:0:1"] = Array("12345678".utf8) }
+        let far = try await lab.run("volume download unit:0:0:1 \(target) --offset 1M --length 64M")
+        #expect(far.code == 64 && far.errors.contains("caused by: \(target) is as it was\n"), "\(far.errors)")
+        lab.storage.state.withLock { $0.refusal = StorageError(.invalidState, "It is another LUN now") }
+        #expect(try await lab.run("volume download unit:0:0:1 \(target)").code == 78)
+        #expect(try lab.read(target) == "precious")
+        lab.storage.state.withLock { $0.refusal = nil }
+        #expect(try await lab.run("volume download unit:0:0:1 \(target)").code == 0)
+        #expect(try lab.read(target) == "12345678")
+    }
+
+    @Test("a device that is no disk has no capacity, but for its document")
+    func noDisk() async throws {
+        var controller = CommandLab.unit(0, capacity: 0)
+        controller.unit?.deviceType = .controller
+        let lab = try await lab([controller])
+        let table = try await lab.run("volume list san")
+        let words = table.output.split(separator: "\n").last?.split(separator: " ").prefix(3)
+        #expect(words == ["unit:0:0:0", "-", "-"], "\(table.output)")
+        for verb in ["list san", "info unit:0:0:0"] {
+            #expect(try await !lab.run("volume \(verb) -o json").output.contains("\"capacity\""))
+            #expect(try await !lab.run("volume \(verb)").output.contains("0B"))
+        }
+        #expect(
+            try await lab.run("volume dumpxml unit:0:0:0").output.contains("<capacity unit='bytes'>0</capacity>"))
+    }
+
+    @Test(
+        "a name that no document can hold is refused, not changed", arguments: ["a\u{1B}b", "a\u{7F}", "bad\u{FFFD}"])
+    func unwritableName(name: String) async throws {
+        let lab = try await disk()
+        for arguments in [
+            ["volume", "create-as", "san", name, "1M"], ["pool", "define-as", name, "dir", "--target", "/d"],
+        ] {
+            let outcome = try await lab.run(arguments)
+            #expect(outcome.code == 64 && outcome.errors.contains("choose another name"), "\(outcome.errors)")
+        }
     }
 
     @Test("progress: JSON lines on standard error, a bar on a terminal, nothing otherwise")

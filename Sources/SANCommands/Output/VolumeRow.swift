@@ -23,18 +23,24 @@ struct VolumeRow: Listing {
 
     func cells(_ style: ListingStyle) -> [String?] {
         let definition = volume.definition
-        let capacity = definition.capacity?.text(exact: style.isExact)
-        let allocation = definition.allocation?.text(exact: style.isExact)
+        let capacity = size(definition.capacity)?.text(exact: style.isExact)
+        let allocation = size(definition.allocation)?.text(exact: style.isExact)
         let format = definition.target.format?.rawValue
         guard style.isDetailed else { return [volume.name, capacity, allocation, format, volume.path] }
         let unit = volume.unit
         return [
             volume.name, definition.type?.rawValue, capacity, allocation,
-            definition.physical?.text(exact: style.isExact),
+            size(definition.physical)?.text(exact: style.isExact),
             format, definition.backingStore?.path, unit?.hctl, unit?.lun.description, unit?.deviceType.rawValue,
             unit?.vendor, unit?.product, unit?.revision, unit?.serial, unit?.wwid, unit?.transport, unit?.multipath,
             volume.path,
         ]
+    }
+
+    /// Nil for the zero that stands in the document of a tape or a controller: it has no size.
+    private func size(_ size: ByteCount?) -> ByteCount? {
+        guard let unit = volume.unit, unit.deviceType != .disk, size == 0 else { return size }
+        return nil
     }
 
     var json: JSONValue {
@@ -46,9 +52,9 @@ struct VolumeRow: Listing {
         ]
         object["path"] = .optional(definition.target.path)
         object["type"] = .optional(definition.type?.rawValue)
-        object["capacity"] = .optional(definition.capacity)
-        object["allocation"] = .optional(definition.allocation)
-        object["physical"] = .optional(definition.physical)
+        object["capacity"] = .optional(size(definition.capacity))
+        object["allocation"] = .optional(size(definition.allocation))
+        object["physical"] = .optional(size(definition.physical))
         object["format"] = .optional(definition.target.format?.rawValue)
         object["snapshots"] = .optional(volume.snapshots)
         object["parent"] = .optional(volume.parent)
@@ -78,9 +84,9 @@ struct VolumeRow: Listing {
         fields.add("Encryption", definition.target.encryption?.format.rawValue)
         fields.add("Backing", definition.backingStore?.path)
         fields.add("Parent", volume.parent)
-        fields.add("Capacity", definition.capacity?.text(exact: style.isExact))
-        fields.add("Allocation", definition.allocation?.text(exact: style.isExact))
-        fields.add("Physical", definition.physical?.text(exact: style.isExact))
+        fields.add("Capacity", size(definition.capacity)?.text(exact: style.isExact))
+        fields.add("Allocation", size(definition.allocation)?.text(exact: style.isExact))
+        fields.add("Physical", size(definition.physical)?.text(exact: style.isExact))
         fields.add("Snapshots", volume.snapshots.map { String($0) })
         volume.unit?.add(to: &fields)
         return fields

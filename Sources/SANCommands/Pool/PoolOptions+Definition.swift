@@ -27,6 +27,8 @@ extension PoolOptions {
             }
             definition.refresh = PoolDefinition.RefreshOverride(allocation: how)
         }
+        // XML has no way to write them: they would become other characters, and the pool another one.
+        try name.requireNoControlCharacters("pool")
         return try PoolDefinition(xml: Array(definition.xml.utf8))
     }
 
@@ -148,5 +150,18 @@ extension AdapterOptions {
             throw StorageError(.invalidArgument, "'\(text.printable)' isn't a WWN: 16 hex digits are needed")
         }
         return wwn
+    }
+}
+
+extension String {
+    /// - Parameter noun: what this is the name of.
+    /// - Throws: `invalid_argument`.
+    func requireNoControlCharacters(_ noun: String) throws(StorageError) {
+        guard unicodeScalars.contains(where: { $0.properties.generalCategory == .control || $0 == "\u{FFFD}" }) else {
+            return
+        }
+        throw StorageError(
+            .invalidArgument,
+            "'\(printable)' can't name a \(noun): it has control characters or isn't UTF-8; choose another name")
     }
 }

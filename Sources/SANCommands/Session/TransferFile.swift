@@ -1,6 +1,7 @@
 import SANEngine
 import SANHost
 import SANModel
+import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -16,6 +17,14 @@ struct TransferFile: Sendable {
     /// Whether zeros that are left out read as zeros: a regular file that was just emptied, not a device with old data.
     let mayHaveHoles: Bool
     private let isOurs: Bool
+    private let contents: Contents
+
+    /// What a file held before it was opened.
+    private final class Contents: Sendable {
+        let areKept: Atomic<Bool>
+
+        init(areKept: Bool) { self.areKept = Atomic(areKept) }
+    }
 
     /// Opens what is uploaded; `-` is standard input, a FIFO is waited for.
     ///
@@ -27,12 +36,14 @@ struct TransferFile: Sendable {
         return try await open(name, .readOnly, [.closeOnExec])
     }
 
-    /// Opens what is downloaded to, emptied or made with mode 0600; `-` is standard output.
+    /// Opens what is downloaded to, or makes it with mode 0600; `-` is standard output.
+    ///
+    /// What is in it stays until ``emptying`` is called.
     static func writing(_ name: String) async throws(StorageError) -> TransferFile {
         if name == "-" {
             return try TransferFile(.standardOutput, "standard output", isOurs: false, isStandardOutput: true)
         }
-        return try await open(name, .writeOnly, [.create, .truncate, .closeOnExec])
+        return try await open(name, .writeOnly, [.create, .closeOnExec])
     }
 
     private static func open(
@@ -72,9 +83,23 @@ struct TransferFile: Sendable {
         let isRegular = kind == S_IFREG
         end = DataEnd(
             descriptor: descriptor, isSeekable: (isRegular || kind == S_IFBLK) && isAtStart && !appends, name: name)
+        contents = Contents(areKept: isRegular && isOurs && status.st_size > 0)
         mayHaveHoles = isRegular && isAtStart && !appends && (isOurs || status.st_size == 0)
         self.isOurs = isOurs
         self.isStandardOutput = isStandardOutput
+    }
+
+    /// Empties a regular file that has something in it; nil for everything else.
+    var emptying: (@Sendable () throws(StorageError) -> Void)? {
+        guard contents.areKept.load(ordering: .relaxed) else { return nil }
+        return { [end, contents] () throws(StorageError) in
+            do {
+                try end.descriptor.resize(to: 0)
+            } catch {
+                throw StorageError(reading: end.name, error as? Errno ?? .ioError)
+            }
+            contents.areKept.store(false, ordering: .relaxed)
+        }
     }
 
     /// Closes a file that was only read, or whose error is told already.
@@ -97,10 +122,10 @@ struct TransferFile: Sendable {
     /// The error of a failed download, saying what it left; closes the file.
     func leaving(_ error: StorageError, done: ByteCount) -> StorageError {
         close()
+        let left =
+            contents.areKept.load(ordering: .relaxed)
+            ? "is as it was" : "\(isStandardOutput ? "got" : "holds") the first \(done.bytes) bytes only"
         return error.adding(
-            cause: StorageError(
-                .invalidState,
-                "\(end.name.printable) \(isStandardOutput ? "got" : "holds") the first \(done.bytes) bytes only",
-                subject: .path(end.name)))
+            cause: StorageError(.invalidState, "\(end.name.printable) \(left)", subject: .path(end.name)))
     }
 }

@@ -95,6 +95,7 @@ struct VolumeCreateAs: StorageCommand {
             definition.backingStore = BackingStore(
                 path: try await path(of: backing, engine), format: backingFormat.map { VolumeFormat(rawValue: $0) })
         }
+        try name.requireNoControlCharacters("volume")
         definition = try VolumeDefinition(xml: Array(definition.xml.utf8))
         if printXML {
             let xml = definition.xml

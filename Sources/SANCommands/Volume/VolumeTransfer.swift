@@ -62,7 +62,8 @@ struct VolumeUpload: StorageCommand {
 struct VolumeDownload: StorageCommand {
     static let configuration = CommandConfiguration(
         commandName: "download", abstract: "Write a volume's bytes to a file or pipe.",
-        discussion: "FILE is made with mode 0600, or overwritten. What is in it after a failure is told with the error."
+        discussion: "FILE is made with mode 0600, or overwritten once the volume was found to be there and readable. "
+            + "What is in it after a failure is told with the error."
     )
 
     @OptionGroup var target: VolumeArgument
@@ -84,7 +85,8 @@ struct VolumeDownload: StorageCommand {
         let progress = ProgressPrinter(progress.progress, session, label: "Downloading")
         defer { progress.finish() }
         do throws(StorageError) {
-            let summary = try await engine.download(target.reference, to: file.end, request, progress: progress)
+            let summary = try await engine.download(
+                target.reference, to: file.end, request, progress: progress, emptying: file.emptying)
             progress.finish()
             try file.closeChecked()
             var report = Report.moved(summary, located, "Downloaded \(summary.bytes.human) of")

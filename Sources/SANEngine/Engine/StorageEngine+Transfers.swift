@@ -12,7 +12,7 @@ extension StorageEngine {
         let hold = try await hold(reference, .exclusive, verb: "volume wipe", until: deadline)
         defer { hold.release() }
         let data = try await pool(
-            of: hold.record, as: (any VolumeData).self, "storage pool doesn't support volume wiping", until: deadline)
+            of: hold.record, as: (any VolumeData).self, "volume wiping", until: deadline)
         do throws(StorageError) {
             let summary = try await data.wipe(
                 hold.volume, algorithm, in: context(until: newDeadline(), progress: progress))
@@ -34,7 +34,7 @@ extension StorageEngine {
         let hold = try await hold(reference, .exclusive, verb: "volume upload", until: deadline)
         defer { hold.release() }
         let data = try await pool(
-            of: hold.record, as: (any VolumeData).self, "storage pool doesn't support volume upload", until: deadline)
+            of: hold.record, as: (any VolumeData).self, "volume upload", until: deadline)
         do throws(StorageError) {
             let summary = try await data.upload(
                 source, to: hold.volume, transfer, in: context(until: newDeadline(), progress: progress))
@@ -47,22 +47,45 @@ extension StorageEngine {
 
     /// Writes a volume to a file or pipe; others may read it at the same time.
     ///
+    /// - Parameter emptying: empties the sink. It is called when the volume was found to be the one that was listed, to be readable, and to
+    ///   have what is asked for; nil where there is nothing to lose, which spares the look.
     /// - Throws: `not_found`, `unsupported`, `busy`, `cancelled`, and what the backend throws.
     public func download(
         _ reference: VolumeReference, to sink: DataEnd, _ transfer: TransferRequest,
-        progress: any ProgressReporting
+        progress: any ProgressReporting, emptying: (@Sendable () throws(StorageError) -> Void)? = nil
     ) async throws(StorageError) -> TransferSummary {
         let deadline = newDeadline()
         let hold = try await hold(reference, .shared, verb: "volume download", until: deadline)
         defer { hold.release() }
         let data = try await pool(
-            of: hold.record, as: (any VolumeData).self, "storage pool doesn't support volume download",
+            of: hold.record, as: (any VolumeData).self, "volume download",
             until: deadline)
         do throws(StorageError) {
+            if let emptying {
+                try transfer.requireRange(of: hold.volume)
+                // Nothing of it: the backend makes every check that it makes before the first byte.
+                _ = try await data.download(
+                    hold.volume, to: sink, TransferRequest(offset: transfer.offset, length: 0),
+                    in: context(until: newDeadline()))
+                try emptying()
+            }
             return try await data.download(
                 hold.volume, to: sink, transfer, in: context(until: newDeadline(), progress: progress))
         } catch {
             throw finished(error, hold)
+        }
+    }
+}
+
+extension TransferRequest {
+    /// - Throws: `invalid_argument` for a length that leaves a device. What is behind the end of a file is for its backend to say.
+    fileprivate func requireRange(of volume: Volume) throws(StorageError) {
+        guard volume.unit != nil, let capacity = volume.definition.capacity, let length else { return }
+        guard let end = offset.adding(length), end <= capacity else {
+            throw StorageError(
+                .invalidArgument,
+                "The \(length) bytes from \(offset) on leave '\(volume.name.printable)', which has \(capacity) bytes",
+                subject: .volume(volume.name.printable))
         }
     }
 }

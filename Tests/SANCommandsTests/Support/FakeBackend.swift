@@ -11,6 +11,8 @@ final class FakeStorage: Sendable {
         var contents: [String: [UInt8]] = [:]
         var problems: [Problem] = []
         var failure: StorageError?
+        /// What a download finds before its first byte.
+        var refusal: StorageError?
         /// A transfer stands still after its first report until it is cancelled.
         var isStuck = false
     }
@@ -97,6 +99,11 @@ struct FakePool: VolumeData, VolumeInspection {
     func download(
         _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
+        if transfer.length == 0 {
+            // A look before the first byte.
+            if let refusal = storage.state.withLock({ $0.refusal }) { throw refusal }
+            return TransferSummary(bytes: 0, moved: 0)
+        }
         let bytes = storage.state.withLock { $0.contents[volume.name] ?? [] }
         do {
             _ = try sink.descriptor.writeAll(bytes)
