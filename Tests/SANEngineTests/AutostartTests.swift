@@ -56,7 +56,7 @@ struct AutostartTests {
         #expect(try await fixture.engine.discoverSources(type: .directory, query: query) == [query])
         let error = await failure { _ = try await fixture.engine.discoverSources(type: .multipath, query: query) }
         #expect(error?.code == .unsupported)
-        #expect(error?.message == "pool type 'mpath' does not support source discovery")
+        #expect(error?.message.hasPrefix("Pool type 'mpath' does not support source discovery; ") == true)
         #expect(
             await failureCode { _ = try await fixture.engine.discoverSources(type: .rbd, query: query) } == .unsupported
         )

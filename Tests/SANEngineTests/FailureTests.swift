@@ -171,7 +171,7 @@ struct FailureTests {
         #expect(await failureCode { _ = try await engine.buildPool("m") } == .unsupported)
         #expect(
             await failure { _ = try await engine.deletePool("m") }?.message.hasPrefix(
-                "pool does not support pool deletion") == true)
+                "Storage pool 'm' of type 'mpath' does not support pool deletion; ") == true)
         _ = try await engine.startPool("p")
         #expect(await failureCode { _ = try await engine.buildPool("p") } == .invalidState)
         #expect(await failureCode { _ = try await engine.deletePool("p") } == .invalidState)

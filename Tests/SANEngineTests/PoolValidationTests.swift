@@ -55,7 +55,7 @@ struct PoolValidationTests {
     func targets(_ type: PoolType) throws {
         var definition = try Self.pool(type)
         definition.target = nil
-        #expect(message(definition)?.hasPrefix("missing storage pool target path") == true)
+        #expect(message(definition)?.hasPrefix("Missing storage pool target path") == true)
         definition.target = PoolTarget(path: "relative")
         #expect(message(definition) != nil)
     }
@@ -69,9 +69,9 @@ struct PoolValidationTests {
     func hosts(_ type: PoolType) throws {
         var definition = try Self.pool(type)
         definition.source.hosts = []
-        #expect(message(definition) == "missing storage pool source host name")
+        #expect(message(definition) == "Missing storage pool source host name")
         definition.source.hosts = [PoolSource.Host(name: "")]
-        #expect(message(definition) == "missing storage pool host name")
+        #expect(message(definition) == "Missing storage pool host name")
     }
 
     @Test(
@@ -83,7 +83,7 @@ struct PoolValidationTests {
     func devices(_ type: PoolType) throws {
         var definition = try Self.pool(type)
         definition.source.devices = []
-        #expect(message(definition)?.hasPrefix("missing storage pool source device") == true)
+        #expect(message(definition)?.hasPrefix("Missing storage pool source device") == true)
     }
 
     @Test("iscsi-direct: one host, an IQN, an initiator, chap, no target")
@@ -98,11 +98,11 @@ struct PoolValidationTests {
 
         definition = try Self.pool(.iscsiDirect)
         definition.source.initiator = nil
-        #expect(message(definition)?.hasPrefix("missing initiator IQN") == true)
+        #expect(message(definition)?.hasPrefix("Missing initiator IQN") == true)
 
         definition = try Self.pool(.iscsiDirect)
         definition.source.authentication = .init(kind: .ceph, username: "u", secret: .usage("s"))
-        #expect(message(definition) == "iscsi pool only supports 'chap' auth type")
+        #expect(message(definition) == "The iscsi pool only supports 'chap' auth type")
         definition.source.authentication?.kind = .chap
         #expect(message(definition) == nil)
 
@@ -126,24 +126,24 @@ struct PoolValidationTests {
         definition.source.adapter = .fibreChannel(vHBA)
         #expect(message(definition)?.contains("the parent_wwpn must also be provided") == true)
         definition.source.adapter = nil
-        #expect(message(definition) == "missing storage pool source adapter")
+        #expect(message(definition) == "Missing storage pool source adapter")
     }
 
     @Test("rbd and gluster names")
     func names() throws {
         var definition = try Self.pool(.rbd)
         definition.source.name = nil
-        #expect(message(definition) == "element 'name' is mandatory for RBD pool")
+        #expect(message(definition) == "Element 'name' is mandatory for RBD pool")
         definition.source.name = "pool/namespace"
         #expect(message(definition) == nil)
         definition.source.name = "a/b/c"
         #expect(message(definition) != nil)
         definition = try Self.pool(.gluster)
         definition.source.name = "a/b"
-        #expect(message(definition) == "gluster pool name 'a/b' must not contain /")
+        #expect(message(definition) == "Gluster pool name 'a/b' must not contain /")
         definition.source.name = "a"
         definition.source.directory = "x"
-        #expect(message(definition) == "gluster pool path 'x' must start with /")
+        #expect(message(definition) == "Gluster pool path 'x' must start with /")
     }
 
     @Test("the pool's name", arguments: ["", "a/b", "a\nb", "a\0b", String(repeating: "x", count: 251)])

@@ -99,7 +99,7 @@ struct SecretTests {
         definition.uuid = uuid
         definition.isPrivate = false
         let error = await failure { _ = try await engine.defineSecret(definition) }
-        #expect(error?.message == "cannot change private flag on existing secret")
+        #expect(error?.message == "Cannot change private flag on existing secret; undefine it first")
     }
 
     @Test("type and usage are one secret's, and a secret keeps them")
@@ -110,7 +110,7 @@ struct SecretTests {
         _ = try await engine.defineSecret(secret(uuid: uuid))
         let taken = await failure { _ = try await engine.defineSecret(secret(uuid: .random())) }
         #expect(taken?.code == .alreadyExists)
-        #expect(taken?.message == "a secret with UUID \(uuid) already defined for use with target")
+        #expect(taken?.message == "A secret with UUID \(uuid) already defined for use with target")
         #expect(
             await failureCode { _ = try await engine.defineSecret(secret(.iscsi, "other", uuid: uuid)) }
                 == .alreadyExists)
@@ -133,7 +133,7 @@ struct SecretTests {
             #expect(error?.message.contains(Self.value) == false)
         }
         let nobody = await failure { _ = try await store.value(for: .usage("nonesuch"), usage: .iscsi) }
-        #expect(nobody?.message.hasPrefix("no secret with matching usage 'nonesuch'") == true)
+        #expect(nobody?.message.hasPrefix("No secret with matching usage 'nonesuch'") == true)
     }
 
     @Test("references that name nothing", arguments: ["x", "tape:x", "", ":", "iscsi"])

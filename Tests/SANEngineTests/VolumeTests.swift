@@ -57,7 +57,7 @@ struct VolumeTests {
         #expect(status.volumeCount == 2 && status.allocation == 440 && status.available == 560)
         #expect(
             await failure { _ = try await engine.createVolume(definition, inPool: "p") }?.message
-                == "storage volume 'a' exists already")
+                .hasPrefix("Storage volume 'a' exists already in pool 'p'; ") == true)
 
         let resized = try await engine.resizeVolume(
             VolumeReference("a"), to: 50, isDelta: true, allowsShrink: false, allocates: false)
@@ -110,21 +110,26 @@ struct VolumeTests {
             #expect(error?.code == .unsupported)
             return error?.message
         }
+        // libvirt's words, with the pool, its type and the remedy around them.
+        func refusal(_ operation: String) -> String {
+            "Storage pool 'm' of type 'mpath' does not support \(operation); "
+                + "'sanctl pool capabilities' shows what each type can do"
+        }
         #expect(
             await message {
                 _ = try await engine.createVolume(VolumeDefinition(name: "v", capacity: 1), inPool: "m")
-            } == "storage pool does not support volume creation")
+            } == refusal("volume creation"))
         #expect(
             await message { _ = try await engine.cloneVolume(reference, named: "v") }
-                == "storage pool does not support volume creation from an existing volume")
+                == refusal("volume creation from an existing volume"))
         #expect(
             await message { _ = try await engine.deleteVolume(reference, deletingSnapshots: false) }
-                == "storage pool does not support vol deletion")
+                == refusal("vol deletion"))
         #expect(
             await message {
                 _ = try await engine.resizeVolume(
                     reference, to: 20, isDelta: false, allowsShrink: false, allocates: false)
-            } == "storage pool does not support changing of volume capacity")
+            } == refusal("changing of volume capacity"))
         #expect(
             await failureCode {
                 _ = try await engine.resizeVolume(
@@ -133,14 +138,14 @@ struct VolumeTests {
         #expect(
             await message {
                 _ = try await engine.upload(end, to: reference, TransferRequest(), progress: NoProgress())
-            } == "storage pool doesn't support volume upload")
+            } == refusal("volume upload"))
         #expect(
             await message {
                 _ = try await engine.download(reference, to: end, TransferRequest(), progress: NoProgress())
-            } == "storage pool doesn't support volume download")
+            } == refusal("volume download"))
         #expect(
             await message { _ = try await engine.wipeVolume(reference, .zero, progress: NoProgress()) }
-                == "storage pool doesn't support volume wiping")
+                == refusal("volume wiping"))
         #expect(try await engine.volume(reference, fresh: true).volume.name == "dm-0")
     }
 

@@ -6,19 +6,19 @@ struct PoolCommand: AsyncParsableCommand {
         commandName: "pool", abstract: "Storage pools.",
         groupedSubcommands: [
             CommandGroup(
-                name: "Definitions:",
+                name: "Definition",
                 subcommands: [
                     PoolDefine.self, PoolDefineAs.self, PoolEdit.self, PoolDumpXML.self, PoolUndefine.self,
                     PoolAutostart.self,
                 ]),
             CommandGroup(
-                name: "State:",
+                name: "State",
                 subcommands: [
                     PoolCreate.self, PoolCreateAs.self, PoolStart.self, PoolRefresh.self, PoolStop.self, PoolBuild.self,
                     PoolDelete.self,
                 ]),
             CommandGroup(
-                name: "Information:",
+                name: "Information",
                 subcommands: [PoolList.self, PoolInfo.self, PoolFindSources.self, PoolCapabilities.self]),
         ])
 }

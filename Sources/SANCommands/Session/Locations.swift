@@ -52,7 +52,7 @@ struct Locations: Sendable, Hashable {
             // The XDG base directory specification: a relative path is to be ignored.
             if let base = environment[xdg], base.hasPrefix("/") { return FilePath(base).appending("sanctl") }
             guard let home = environment["HOME"], home.hasPrefix("/") else {
-                throw StorageError(.invalidArgument, "HOME isn't set: set it, or \(variable)")
+                throw StorageError(.invalidArgument, "HOME isn't set to an absolute path: set it, or \(variable)")
             }
             return fallback.reduce(FilePath(home)) { $0.appending($1) }
         }

@@ -7,19 +7,19 @@ struct VolumeCommand: AsyncParsableCommand {
         commandName: "volume", abstract: "Storage volumes.",
         groupedSubcommands: [
             CommandGroup(
-                name: "Information:",
+                name: "Information",
                 subcommands: [
                     VolumeList.self, VolumeInfo.self, VolumeDumpXML.self, VolumePath.self, VolumeKey.self,
                     VolumeName.self,
                     VolumePool.self, VolumeAttachInfo.self,
                 ]),
             CommandGroup(
-                name: "Changes:",
+                name: "Change",
                 subcommands: [
                     VolumeCreate.self, VolumeCreateAs.self, VolumeCreateFrom.self, VolumeClone.self, VolumeResize.self,
                     VolumeDelete.self, VolumeWipe.self,
                 ]),
-            CommandGroup(name: "Data:", subcommands: [VolumeUpload.self, VolumeDownload.self]),
+            CommandGroup(name: "Data", subcommands: [VolumeUpload.self, VolumeDownload.self]),
         ])
 }
 

@@ -61,7 +61,8 @@ struct PoolRecord: Sendable {
 extension StorageError {
     static func noPool(named reference: String) -> StorageError {
         StorageError(
-            .notFound, "no storage pool with matching name '\(reference.printable)'",
+            .notFound,
+            "No storage pool with matching name '\(reference.printable)'; 'sanctl pool list --all' shows what there is",
             subject: .pool(reference.printable))
     }
 }
@@ -117,7 +118,9 @@ extension StorageEngine {
                 return match
             }
             throw StorageError(
-                .notFound, "no storage pool with matching uuid '\(uuid)'", subject: .pool(uuid.description))
+                .notFound,
+                "No storage pool with matching uuid '\(uuid)'; 'sanctl pool list --all' shows what there is",
+                subject: .pool(uuid.description))
         }
         throw StorageError.noPool(named: reference)
     }

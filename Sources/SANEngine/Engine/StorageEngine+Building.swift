@@ -20,7 +20,7 @@ extension StorageEngine {
         _ definition: PoolDefinition, mode: BuildMode, with backend: any StorageBackend, until deadline: Deadline
     ) async throws(StorageError) -> Change<Void> {
         guard let backend = backend as? any PoolBuilding else {
-            throw unsupported("pool does not support building: there is nothing to build", definition)
+            throw StorageError.unsupported("pool building", pool: definition.name, type: definition.type)
         }
         let context = context(until: deadline)
         return try await withDeadline(deadline, waitingFor: "the build of pool '\(definition.name.printable)'") {
@@ -38,16 +38,23 @@ extension StorageEngine {
         let definition = try record.usableDefinition()
         guard
             let backend = try await availableBackend(of: definition.type, until: deadline) as? any PoolBuilding
-        else { throw unsupported("pool does not support pool deletion", definition) }
+        else { throw StorageError.unsupported("pool deletion", pool: definition.name, type: definition.type) }
         let context = context(until: deadline)
         let change = try await withDeadline(
             deadline, waitingFor: "the deletion of pool '\(definition.name.printable)'"
         ) { () async throws(StorageError) in try await backend.delete(definition, in: context) }
         return change.map { record.status }
     }
+}
 
-    private func unsupported(_ message: String, _ definition: PoolDefinition) -> StorageError {
-        StorageError(
-            .unsupported, "\(message) (type '\(definition.type)')", subject: .pool(definition.name.printable))
+extension StorageError {
+    /// The refusal of what pools of a type can't do.
+    static func unsupported(_ operation: String, pool: String, type: PoolType?) -> StorageError {
+        let type = type.map { " of type '\($0)'" } ?? ""
+        return StorageError(
+            .unsupported,
+            "Storage pool '\(pool.printable)'\(type) does not support \(operation); "
+                + "'sanctl pool capabilities' shows what each type can do",
+            subject: .pool(pool.printable))
     }
 }

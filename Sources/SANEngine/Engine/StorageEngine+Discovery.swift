@@ -9,7 +9,10 @@ extension StorageEngine {
     ) async throws(StorageError) -> [PoolSource] {
         let deadline = newDeadline()
         guard let backend = try await availableBackend(of: type, until: deadline) as? any SourceDiscovery else {
-            throw StorageError(.unsupported, "pool type '\(type)' does not support source discovery")
+            throw StorageError(
+                .unsupported,
+                "Pool type '\(type)' does not support source discovery; 'sanctl pool capabilities' shows which types do"
+            )
         }
         let context = context(until: deadline)
         return try await withDeadline(deadline, waitingFor: "the sources of type '\(type)'") {

@@ -21,8 +21,8 @@ extension StorageEngine {
         let provisioning = try await self.pool(
             of: record, as: (any VolumeProvisioning).self,
             source == nil
-                ? "storage pool does not support volume creation"
-                : "storage pool does not support volume creation from an existing volume",
+                ? "volume creation"
+                : "volume creation from an existing volume",
             until: deadline)
         let request = try await request(
             definition, preallocatesMetadata: preallocatesMetadata, from: source, until: deadline)
@@ -72,7 +72,7 @@ extension StorageEngine {
         ).capacity(for: capacity)
         let provisioning = try await pool(
             of: hold.record, as: (any VolumeProvisioning).self,
-            "storage pool does not support changing of volume capacity", until: deadline)
+            "changing of volume capacity", until: deadline)
         do throws(StorageError) {
             let change = try await provisioning.resizeVolume(
                 hold.volume, to: ResizeRequest(capacity: wanted, allocates: allocates), in: context(until: deadline))
@@ -92,7 +92,7 @@ extension StorageEngine {
         let hold = try await hold(reference, .exclusive, verb: "volume delete", until: deadline)
         defer { hold.release() }
         let provisioning = try await pool(
-            of: hold.record, as: (any VolumeProvisioning).self, "storage pool does not support vol deletion",
+            of: hold.record, as: (any VolumeProvisioning).self, "vol deletion",
             until: deadline)
         do throws(StorageError) {
             let change = try await provisioning.deleteVolume(
@@ -111,7 +111,8 @@ extension StorageEngine {
     private func refuseDuplicate(_ name: String, in pool: String) throws(StorageError) {
         guard try live.volumes(of: pool)?.volumes.contains(where: { $0.name == name }) == true else { return }
         throw StorageError(
-            .alreadyExists, "storage volume '\(name.printable)' exists already",
+            .alreadyExists,
+            "Storage volume '\(name.printable)' exists already in pool '\(pool.printable)'; choose another name or delete it",
             subject: StorageError.Subject([.volume: name.printable, .pool: pool.printable]))
     }
 
@@ -151,7 +152,7 @@ extension StorageEngine {
         guard let source else {
             guard definition.capacity != nil || definition.backingStore != nil else {
                 throw StorageError(
-                    .invalidArgument, "missing capacity element: a new volume needs a size",
+                    .invalidArgument, "Missing capacity element: a new volume needs a size",
                     subject: .volume(definition.name.printable))
             }
             return VolumeRequest(definition, preallocatesMetadata: preallocatesMetadata)

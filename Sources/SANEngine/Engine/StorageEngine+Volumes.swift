@@ -71,7 +71,7 @@ extension StorageEngine {
         let place = pool.map { " in pool '\($0.printable)'" } ?? ""
         let error = StorageError(
             .notFound,
-            "no storage vol with matching name, key or path '\(text.printable)'\(place); refresh the pool if it is new",
+            "No storage vol with matching name, key or path '\(text.printable)'\(place); refresh the pool if it is new",
             subject: .volume(text.printable), causes: causes)
         return pool.map { error.about(.pool, $0.printable) } ?? error
     }
@@ -115,13 +115,14 @@ extension StorageEngine {
 
     /// The pool of a held volume, as one that can do this.
     ///
-    /// - Throws: `unsupported` with libvirt's words.
+    /// - Parameter operation: what it can't do where it isn't one, in libvirt's words: "volume creation".
+    /// - Throws: `unsupported`.
     func pool<Capability>(
-        of record: PoolRecord, as capability: Capability.Type, _ refusal: String, until deadline: Deadline
+        of record: PoolRecord, as capability: Capability.Type, _ operation: String, until deadline: Deadline
     ) async throws(StorageError) -> Capability {
         let pool = try await adopt(record, until: deadline)
         guard let capable = pool as? Capability else {
-            throw StorageError(.unsupported, refusal, subject: .pool(record.name.printable))
+            throw StorageError.unsupported(operation, pool: record.name, type: record.definition?.type)
         }
         return capable
     }

@@ -100,12 +100,12 @@ struct SecretStore: Sendable {
         switch reference {
         case .uuid(let uuid):
             StorageError(
-                .notFound, "no secret with matching uuid '\(uuid)'; define it with 'sanctl secret define'",
+                .notFound, "No secret with matching uuid '\(uuid)'; define it with 'sanctl secret define'",
                 subject: .secret(uuid.description))
         case .usage(let name):
             StorageError(
                 .notFound,
-                "no secret with matching usage '\(name.printable)'\(kind.map { " of type '\($0.rawValue)'" } ?? "");"
+                "No secret with matching usage '\(name.printable)'\(kind.map { " of type '\($0.rawValue)'" } ?? "");"
                     + " define it with 'sanctl secret define'",
                 subject: .secret(name.printable))
         }
@@ -162,7 +162,7 @@ extension SecretStore {
             if new.uuid == nil, same == sameUsage.definition { return sameUsage }
             throw StorageError(
                 .alreadyExists,
-                "a secret with UUID \(sameUsage.definition.uuid?.description ?? "") already defined for use with "
+                "A secret with UUID \(sameUsage.definition.uuid?.description ?? "") already defined for use with "
                     + "\(usage.name.printable)",
                 subject: subject(sameUsage))
         }
@@ -170,13 +170,14 @@ extension SecretStore {
         guard sameUUID.definition.usage == new.usage else {
             throw StorageError(
                 .alreadyExists,
-                "a secret with UUID \(sameUUID.definition.uuid?.description ?? "") is already defined for use with "
+                "A secret with UUID \(sameUUID.definition.uuid?.description ?? "") is already defined for use with "
                     + (sameUUID.definition.usage?.name.printable ?? "nothing"),
                 subject: subject(sameUUID))
         }
         guard sameUUID.definition.isPrivate == new.isPrivate else {
             throw StorageError(
-                .invalidArgument, "cannot change private flag on existing secret", subject: subject(sameUUID))
+                .invalidArgument, "Cannot change private flag on existing secret; undefine it first",
+                subject: subject(sameUUID))
         }
         return sameUUID
     }
@@ -267,7 +268,7 @@ extension SecretStore: SecretResolving {
             if let other = status.definition.usage, other.kind != kind {
                 throw StorageError(
                     .notFound,
-                    "secret '\(uuid)' is for use with '\(other.kind.rawValue)'; one of type '\(kind.rawValue)' is needed",
+                    "Secret '\(uuid)' is for use with '\(other.kind.rawValue)'; one of type '\(kind.rawValue)' is needed",
                     subject: .secret(uuid.description))
             }
             return status

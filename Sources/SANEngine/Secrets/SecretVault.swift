@@ -77,13 +77,17 @@ struct SecretVault: Sendable {
     }
 
     private func checkFolder() throws(StorageError) {
-        guard let status = try LocalFile(folder).status(), !status.isFolder || status.permissions & 0o022 != 0 else {
-            return
-        }
+        guard let status = try LocalFile(folder).status(), !Self.isPrivate(status, to: geteuid()) else { return }
         throw StorageError(
             .permissionDenied,
-            "Others may write to \(folder.string.printable); run chmod 0700 on it before secrets are kept there",
+            "Others may change what is in \(folder.string.printable): it must be a folder, not a link, of its user alone; "
+                + "run chmod 0700 and chown on it before secrets are kept there",
             subject: .path(folder.string.printable))
+    }
+
+    /// Whether nobody but the user and root can put a file into the folder or take one out.
+    static func isPrivate(_ folder: LocalFile.Status, to user: UInt32) -> Bool {
+        folder.isFolder && folder.permissions & 0o022 == 0 && (folder.owner == user || folder.owner == 0)
     }
 
     private func subject(_ uuid: StorageUUID) -> StorageError.Subject {

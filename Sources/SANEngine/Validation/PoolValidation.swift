@@ -23,14 +23,16 @@ public enum PoolValidation {
     public static func check(name: String) throws(StorageError) {
         let subject = StorageError.Subject.pool(name.printable)
         if name.isEmpty {
-            throw StorageError(.invalidArgument, "missing pool source name element: a pool needs a name")
+            throw StorageError(.invalidArgument, "Missing pool source name element: a pool needs a name")
         }
         if name.utf8.contains(UInt8(ascii: "/")) {
-            throw StorageError(.invalidArgument, "name \(name.printable) cannot contain '/'", subject: subject)
+            throw StorageError(
+                .invalidArgument, "The pool's name '\(name.printable)' cannot contain '/'", subject: subject)
         }
         if name.utf8.contains(where: { $0 == 0x0A || $0 == 0 }) {
             throw StorageError(
-                .invalidArgument, "name \(name.printable) cannot contain a newline or NUL", subject: subject)
+                .invalidArgument, "The pool's name '\(name.printable)' cannot contain a newline or NUL",
+                subject: subject)
         }
         guard name.utf8.count <= longestName else {
             throw StorageError(
@@ -55,7 +57,7 @@ extension PoolValidation {
         case .networkFileSystem:
             try requireHost(source)
             guard let directory = source.directory, !directory.isEmpty else {
-                throw malformed("missing storage pool source path: <dir path='…'/> in <source>")
+                throw malformed("Missing storage pool source path: <dir path='…'/> in <source>")
             }
             try checkProtocol(source)
         case .logical: try requireName(source, orOwn: definition.name)
@@ -83,7 +85,7 @@ extension PoolValidation {
             throw malformed("Expected exactly 1 host for the storage pool; \(source.hosts.count) are given")
         }
         guard source.devices.count == 1, let device = source.devices.first, !device.path.isEmpty else {
-            throw malformed("missing storage pool source device path: exactly one <device path='IQN'/> is needed")
+            throw malformed("Missing storage pool source device path: exactly one <device path='IQN'/> is needed")
         }
         guard IQN.isQualifiedName(device.path) else {
             throw malformed(
@@ -91,7 +93,7 @@ extension PoolValidation {
             )
         }
         guard let initiator = source.initiator, !initiator.isEmpty else {
-            throw malformed("missing initiator IQN: <initiator><iqn name='…'/></initiator> in <source>")
+            throw malformed("Missing initiator IQN: <initiator><iqn name='…'/></initiator> in <source>")
         }
         try requireAuthentication(source, .chap)
         guard definition.target == nil else {
@@ -101,7 +103,7 @@ extension PoolValidation {
 
     private static func checkRBD(_ source: PoolSource) throws(StorageError) {
         guard let name = source.name, !name.isEmpty else {
-            throw malformed("element 'name' is mandatory for RBD pool")
+            throw malformed("Element 'name' is mandatory for RBD pool")
         }
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count <= 2, parts.allSatisfy({ !$0.isEmpty }) else {
@@ -114,16 +116,16 @@ extension PoolValidation {
         try requireHost(source)
         let name = source.name ?? own
         guard !name.utf8.contains(UInt8(ascii: "/")) else {
-            throw malformed("gluster pool name '\(name.printable)' must not contain /")
+            throw malformed("Gluster pool name '\(name.printable)' must not contain /")
         }
         if let directory = source.directory, !directory.hasPrefix("/") {
-            throw malformed("gluster pool path '\(directory.printable)' must start with /")
+            throw malformed("Gluster pool path '\(directory.printable)' must start with /")
         }
     }
 
     private static func checkAdapter(_ source: PoolSource) throws(StorageError) {
         switch source.adapter {
-        case nil: throw malformed("missing storage pool source adapter")
+        case nil: throw malformed("Missing storage pool source adapter")
         case .scsiHost(let name):
             guard SCSIHostName(name) != nil else {
                 throw malformed("Invalid adapter name '\(name.printable)' for SCSI pool: hostN or scsi_hostN is needed")
@@ -132,9 +134,9 @@ extension PoolValidation {
         case .fibreChannel(let channel):
             switch (channel.parentWWNN, channel.parentWWPN) {
             case (let wwnn?, nil):
-                throw malformed("when providing parent_wwnn='\(wwnn)', the parent_wwpn must also be provided")
+                throw malformed("When providing parent_wwnn='\(wwnn)', the parent_wwpn must also be provided")
             case (nil, let wwpn?):
-                throw malformed("when providing parent_wwpn='\(wwpn)', the parent_wwnn must also be provided")
+                throw malformed("When providing parent_wwpn='\(wwpn)', the parent_wwnn must also be provided")
             default: break
             }
         }
@@ -144,10 +146,10 @@ extension PoolValidation {
         guard let version = source.protocolVersion else { return }
         guard ["nfs", "auto"].contains(source.format ?? "auto") else {
             throw malformed(
-                "storage pool protocol ver unsupported for pool format '\((source.format ?? "").printable)'")
+                "Storage pool protocol ver unsupported for pool format '\((source.format ?? "").printable)'")
         }
         guard !version.contains(",") else {
-            throw malformed("storage pool protocol ver '\(version.printable)' must not contain ','")
+            throw malformed("Storage pool protocol ver '\(version.printable)' must not contain ','")
         }
     }
 }
@@ -156,19 +158,19 @@ extension PoolValidation {
 
 extension PoolValidation {
     private static func requireHost(_ source: PoolSource) throws(StorageError) {
-        guard !source.hosts.isEmpty else { throw malformed("missing storage pool source host name") }
-        guard source.hosts.allSatisfy({ !$0.name.isEmpty }) else { throw malformed("missing storage pool host name") }
+        guard !source.hosts.isEmpty else { throw malformed("Missing storage pool source host name") }
+        guard source.hosts.allSatisfy({ !$0.name.isEmpty }) else { throw malformed("Missing storage pool host name") }
     }
 
     private static func requireDevice(_ source: PoolSource) throws(StorageError) {
-        guard !source.devices.isEmpty else { throw malformed("missing storage pool source device name") }
+        guard !source.devices.isEmpty else { throw malformed("Missing storage pool source device name") }
         guard source.devices.allSatisfy({ !$0.path.isEmpty }) else {
-            throw malformed("missing storage pool source device path")
+            throw malformed("Missing storage pool source device path")
         }
     }
 
     private static func requireName(_ source: PoolSource, orOwn name: String) throws(StorageError) {
-        guard !(source.name ?? name).isEmpty else { throw malformed("missing pool source name element") }
+        guard !(source.name ?? name).isEmpty else { throw malformed("Missing pool source name element") }
     }
 
     private static func requireAuthentication(
@@ -176,34 +178,34 @@ extension PoolValidation {
     ) throws(StorageError) {
         guard let authentication = source.authentication else { return }
         guard authentication.kind == kind else {
-            throw malformed("iscsi pool only supports '\(kind.rawValue)' auth type")
+            throw malformed("The iscsi pool only supports '\(kind.rawValue)' auth type")
         }
-        guard !authentication.username.isEmpty else { throw malformed("missing username for auth") }
+        guard !authentication.username.isEmpty else { throw malformed("Missing username for auth") }
     }
 
     private static func checkTarget(_ definition: PoolDefinition) throws(StorageError) {
         let path = definition.target?.path
         switch definition.type {
         case .directory, .fileSystem, .networkFileSystem, .disk, .iscsi, .scsi, .vstorage:
-            guard let path, !path.isEmpty else { throw malformed("missing storage pool target path") }
+            guard let path, !path.isEmpty else { throw malformed("Missing storage pool target path") }
         case .logical, .multipath, .zfs, .rbd, .sheepdog, .gluster, .iscsiDirect: break
         }
         if let path, !path.hasPrefix("/") {
             throw malformed("The target path '\(path.printable)' isn't absolute")
         }
         if let mode = definition.target?.permissions?.mode, mode > 0o777 {
-            throw malformed("malformed octal mode: 0\(String(mode, radix: 8)) is over 0777")
+            throw malformed("Malformed octal mode: 0\(String(mode, radix: 8)) is over 0777")
         }
     }
 
     private static func checkExtras(_ definition: PoolDefinition) throws(StorageError) {
         if definition.copyOnWrite != nil, definition.type != .fileSystem, definition.type != .directory {
-            throw malformed("cow feature may only be used for 'fs' and 'dir' pools")
+            throw malformed("Cow feature may only be used for 'fs' and 'dir' pools")
         }
         for option in definition.configOptions {
-            if option.name.isEmpty { throw malformed("no/empty rbd option name specified") }
+            if option.name.isEmpty { throw malformed("No/empty rbd option name specified") }
             if option.value.isEmpty {
-                throw malformed("no/empty rbd option value specified for name '\(option.name.printable)'")
+                throw malformed("No/empty rbd option value specified for name '\(option.name.printable)'")
             }
         }
     }

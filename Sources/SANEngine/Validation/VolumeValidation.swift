@@ -31,13 +31,15 @@ struct ResizeRules: Sendable {
         let current = volume.capacity ?? 0
         let wanted = try absolute(given, from: current)
         if wanted < volume.allocation ?? 0 {
-            throw refused("can't shrink capacity below existing allocation")
+            throw refused("Can't shrink capacity below existing allocation (\(volume.allocation ?? 0) bytes)")
         }
         if wanted < current, !allowsShrink {
-            throw refused("Can't shrink capacity below current capacity unless shrink flag explicitly specified")
+            throw refused(
+                "Can't shrink capacity below current capacity (\(current) bytes) unless shrink flag explicitly specified: "
+                    + "--shrink, which cuts off what is behind the new end")
         }
         if allocates, let available, let room = current.adding(available), wanted > room {
-            throw refused("Not enough space left in storage pool")
+            throw refused("Not enough space left in storage pool: \(available) bytes")
         }
         return wanted
     }
