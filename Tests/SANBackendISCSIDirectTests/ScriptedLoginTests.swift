@@ -43,7 +43,7 @@ import Testing
 
     @Test func givesUpOnAPortalThatIgnoresLogins() async throws {
         let target = try target { $0.login = .ignore }
-        let error = try await failure(target, deadline: .seconds(3))
+        let error = try await failure(target, deadline: .seconds(15))
         #expect(error.code == .timedOut && error.message.contains(target.portal) && error.message.contains("login"))
         target.update { $0.login = .accept }
         let pool = try await ScriptedScanTests.pool(of: target)
@@ -52,7 +52,7 @@ import Testing
 
     @Test func survivesNoiseInPlaceOfALogin() async throws {
         let noise = (0..<512).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ 13) }
-        let error = try await failure(try target { $0.login = .bytes(noise) }, deadline: .seconds(2))
+        let error = try await failure(try target { $0.login = .bytes(noise) }, deadline: .seconds(10))
         #expect([.unavailable, .timedOut, .backendFailure].contains(error.code))
     }
 

@@ -112,7 +112,7 @@ import Testing
         var luns = units(0..<4)
         luns[2]?.faults = [.hang([.inquiry])]
         let target = try ScriptedTarget(luns: luns)
-        let volumes = try await refresh(target, deadline: .seconds(10)).volumes
+        let volumes = try await refresh(target, deadline: .seconds(25)).volumes
         #expect(volumes[2].problems.map(\.code) == [.timedOut])
         #expect(volumes.filter { $0.problems.isEmpty }.count == 3)
     }
