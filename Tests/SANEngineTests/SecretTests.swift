@@ -1,6 +1,7 @@
 import Glibc
 import SANHost
 import SANModel
+import SANTestSupport
 import SANXML
 import Synchronization
 import SystemPackage
@@ -160,6 +161,24 @@ struct SecretTests {
             try await engine.setSecretValue("iscsi:target", to: SecretBytes(Self.value.utf8)).value.problems.isEmpty)
         #expect(chmod(path.removingLastComponent().string, 0o770) == 0)
         #expect(await failureCode { _ = try await engine.secretValue("iscsi:target") } == .permissionDenied)
+    }
+
+    @Test("values are kept only in a folder that nobody but the user and root can change")
+    func folderOwner() throws {
+        let folder = try TemporaryFolder()
+        var status = try #require(try LocalFile(folder.path).status())
+        let user = status.owner
+        status.permissions = 0o700
+        #expect(SecretVault.isPrivate(status, to: user))
+        status.owner = user + 1
+        #expect(!SecretVault.isPrivate(status, to: user))
+        status.owner = 0
+        #expect(SecretVault.isPrivate(status, to: user))
+        status.permissions = 0o720
+        #expect(!SecretVault.isPrivate(status, to: user))
+        status.permissions = 0o700
+        status.isFolder = false
+        #expect(!SecretVault.isPrivate(status, to: user))
     }
 
     @Test("a document that doesn't parse is listed with its place")

@@ -28,5 +28,7 @@ import Testing
         #expect(try ByteCount(parsing: "20 MB").bytes == 20_000_000)
         #expect(try ByteCount(parsing: "512").bytes == 512)
         #expect(throws: StorageError.self) { try ByteCount(parsing: "G") }
+        let fraction = #expect(throws: StorageError.self) { try ByteCount(parsing: "1.5G") }
+        #expect(fraction?.message.hasPrefix("'1.5G' isn't a size: a whole number is needed") == true)
     }
 }

@@ -56,7 +56,7 @@ extension Duration {
     /// - Throws: `invalid_argument`.
     fileprivate init(seconds text: String) throws(StorageError) {
         guard let seconds = Double(text), seconds > 0, seconds <= 366 * 86_400 else {
-            throw StorageError(.invalidArgument, "a number of seconds above 0 is needed")
+            throw StorageError(.invalidArgument, "a number of seconds above 0 and up to 31622400 (366 days) is needed")
         }
         self = .seconds(seconds)
     }

@@ -53,6 +53,11 @@ extension ByteCount {
     ///
     /// - Throws: `invalid_argument` for a count that isn't an unsigned number, an unknown unit, and a product over 2^64 - 1.
     public init(count: String, unit: String) throws(StorageError) {
+        guard unit.first != "." else {
+            throw StorageError(
+                .invalidArgument,
+                "'\((count + unit).printable)' isn't a size: a whole number is needed, as 1536M for 1.5G")
+        }
         guard let scale = ByteCount.scale(ofUnit: unit) else {
             throw StorageError(
                 .invalidArgument,
