@@ -17,6 +17,7 @@ extension FileVolumes {
         switch step {
         case .done(let change): return change
         case .program(var resize, let zeros):
+            defer { zeros?.end() }
             if let zeros { resize.backing = .zeros(path(zeros, Staging.origin)) }
             var passphrase: SecretBytes?
             if resize.isEncrypted {

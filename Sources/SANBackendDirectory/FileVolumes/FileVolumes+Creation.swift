@@ -13,13 +13,22 @@ extension FileVolumes {
         var passphrase: SecretBytes?
         if let secret = plan.secret { passphrase = try await context.secrets.value(for: secret, usage: .volume) }
         let staging = try await blocking(context) { () throws(StorageError) in try stage(plan) }
-        if let origin = request.origin {
-            try await fill(staging, plan, from: origin, passphrase, in: context)
-        } else {
-            try await make(staging, plan, passphrase, in: context)
+        do throws(StorageError) {
+            if let origin = request.origin {
+                try await fill(staging, plan, from: origin, passphrase, in: context)
+            } else {
+                try await make(staging, plan, passphrase, in: context)
+            }
+            // The data may have taken longer than the operation's deadline.
+            return try await blocking(context.renewed) { () throws(StorageError) in
+                defer { staging.end() }
+                return try publish(staging, plan)
+            }
+        } catch {
+            // A thread that was given up on may still write there: the folder then goes with its last user.
+            if error.code != .timedOut, error.code != .cancelled { staging.end() }
+            throw error
         }
-        // The data may have taken longer than the operation's deadline.
-        return try await blocking(context.renewed) { () throws(StorageError) in try publish(staging, plan) }
     }
 
     private func stage(_ plan: CreationPlan) throws(StorageError) -> Staging {

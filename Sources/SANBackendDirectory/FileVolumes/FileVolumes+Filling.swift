@@ -137,6 +137,7 @@ extension FileVolumes {
             let standIn = try await blocking(context) { () throws(StorageError) -> Staging? in
                 plan.copies(header) ? try zeros(toGrow: header, named: plan.name.text) : nil
             }
+            defer { standIn?.end() }
             if let standIn { resize.backing = .zeros(path(standIn, Staging.origin)) }
             try await QemuImg(commands: commands).resize(
                 path(staging), resize, passphrase: nil, until: context.deadline)

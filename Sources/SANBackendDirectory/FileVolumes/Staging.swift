@@ -1,5 +1,6 @@
 import CLinux
 import SANModel
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -21,6 +22,7 @@ final class Staging: Sendable {
     let name: String
     /// Open and locked for as long as this lives.
     let folder: OpenFile
+    private let hasEnded = Mutex(false)
 
     init(in pool: OpenFile) throws(StorageError) {
         try Staging.sweep(pool)
@@ -41,7 +43,18 @@ final class Staging: Sendable {
     }
 
     deinit {
-        Staging.remove(folder, name, from: pool)
+        end()
+    }
+
+    /// Removes the folder, before the operation is told to be over.
+    ///
+    /// The end of the value is no more than the backstop: a thread that still lets go of it may do so after the process's last deed.
+    func end() {
+        let isFirst = hasEnded.withLock { hasEnded in
+            defer { hasEnded = true }
+            return !hasEnded
+        }
+        if isFirst { Staging.remove(folder, name, from: pool) }
     }
 
     /// Makes the file that will be the volume, empty and private.
