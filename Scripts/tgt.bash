@@ -31,8 +31,8 @@ tgt_start() {
 # tgtd ignores TERM and INT; KILL loses nothing that anybody wants.
 tgt_stop() {
     [[ -n ${tgt_pid:-} ]] || return 0
-    kill -KILL "$tgt_pid" 2>/dev/null
-    wait "$tgt_pid" 2>/dev/null
+    kill -KILL "$tgt_pid" 2>/dev/null || true
+    wait "$tgt_pid" 2>/dev/null || true
     tgt_pid=
 }
 
