@@ -1,3 +1,4 @@
+import SANEngine
 import SANModel
 
 /// The pieces of a pass that writes.
@@ -9,7 +10,7 @@ struct PassSource: PieceSource {
     /// One buffer for each place where a chunk may begin in the pattern; nobody changes them once they are filled.
     private var patterns: [Int: TransferBuffer] = [:]
     private var free: [TransferBuffer] = []
-    private var generator = FastRandom()
+    private var generator = WipeGenerator()
 
     init(_ pass: WipePass, over geometry: UnitGeometry) {
         self.pass = pass
@@ -50,28 +51,8 @@ struct PassSource: PieceSource {
     }
 }
 
-/// xoshiro256**: noise for overwriting, seeded by the system's generator; it keeps no secret.
-struct FastRandom {
-    private var state: (UInt64, UInt64, UInt64, UInt64)
-
-    init() {
-        var system = SystemRandomNumberGenerator()
-        state = (system.next(), system.next(), system.next(), system.next() | 1)
-    }
-
-    private mutating func next() -> UInt64 {
-        func rotated(_ value: UInt64, _ count: UInt64) -> UInt64 { value << count | value >> (64 - count) }
-        let result = rotated(state.1 &* 5, 7) &* 9
-        let shifted = state.1 << 17
-        state.2 ^= state.0
-        state.3 ^= state.1
-        state.1 ^= state.2
-        state.0 ^= state.3
-        state.2 ^= shifted
-        state.3 = rotated(state.3, 45)
-        return result
-    }
-
+extension WipeGenerator {
+    /// Fills a buffer, whose length is a multiple of eight.
     mutating func fill(_ buffer: TransferBuffer) {
         unsafe buffer.withBytes { memory in
             var offset = 0
