@@ -55,6 +55,10 @@ let package = Package(
             swiftSettings: nativeSettings
         ),
         .target(
+            name: "SANBlockVolumes", dependencies: ["SANEngine", "SANHost", "SANModel", "CLinux", system],
+            swiftSettings: nativeSettings
+        ),
+        .target(
             name: "SANEngine",
             dependencies: ["SANModel", "SANXML", "SANHost", system, logging],
             swiftSettings: nativeSettings

@@ -33,6 +33,20 @@ public struct LogicalUnitNumber: Sendable, Hashable, Comparable, CustomStringCon
         }
     }
 
+    /// The number that the kernel gives the LUN: its four words of 16 bits, the first of them lowest (`scsilun_to_int`).
+    ///
+    /// The addressing method stays in it: LUN 300 in flat addressing is 16684.
+    public init(kernel: UInt64) {
+        self.init(raw: LogicalUnitNumber.reversingWords(kernel))
+    }
+
+    /// The LUN as the kernel counts it, in `/sys` and in `lsscsi`.
+    public var kernel: UInt64 { LogicalUnitNumber.reversingWords(raw) }
+
+    private static func reversingWords(_ value: UInt64) -> UInt64 {
+        (0..<4).reduce(0) { $0 | ((value >> UInt64(16 * $1)) & 0xFFFF) << UInt64(48 - 16 * $1) }
+    }
+
     /// The number, or the 16 hex digits of a LUN that has none.
     public var description: String {
         if let number { return String(number) }

@@ -1,0 +1,59 @@
+public import SANModel
+
+/// What udev keeps of a device, `/run/udev/data/b8:16`: its links and its properties.
+///
+/// The file's form is udev's own, unchanged since systemd 183 and read by libudev and lsblk alike.
+public struct UdevRecord: Sendable, Hashable {
+    /// Below `/dev`, without it: `disk/by-path/pci-0000:00:05.0-scsi-0:0:0:0`; sorted.
+    public var links: [String]
+    /// `ID_SERIAL`, `ID_PATH`, `ID_TARGET_PORT` and so on.
+    public var properties: [String: String]
+    /// Whether udev has finished with the device at least once.
+    public var isInitialized: Bool
+
+    /// The most that is read of a record.
+    private static let limit = 1 << 20
+
+    /// Udev's record of a block device; nil where it has none yet.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public static func read(block number: DeviceNumber, on host: HostRoot) throws(StorageError) -> UdevRecord? {
+        let file = LocalFile(try host.resolve("/run/udev/data/b\(number)"))
+        do throws(StorageError) {
+            return UdevRecord(try file.read(limit: limit))
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return nil
+        }
+    }
+
+    /// Lines that mean nothing to us, and those that are no text, are passed by.
+    init(_ bytes: [UInt8]) {
+        links = []
+        properties = [:]
+        isInitialized = false
+        for line in bytes.split(separator: 0x0A) where line.count > 2 && line[line.startIndex + 1] == UInt8(ascii: ":")
+        {
+            guard let value = String(validating: line.dropFirst(2), as: UTF8.self) else { continue }
+            switch line[line.startIndex] {
+            case UInt8(ascii: "S"): links.append(value)
+            case UInt8(ascii: "I"): isInitialized = true
+            case UInt8(ascii: "E"):
+                guard let equals = value.firstIndex(of: "=") else { break }
+                properties[String(value[..<equals])] = String(value[value.index(after: equals)...])
+            default: break
+            }
+        }
+        links.sort()
+    }
+
+    /// The links directly below a folder of `/dev`, as full paths.
+    ///
+    /// - Parameter folder: `/dev/disk/by-path`.
+    public func links(in folder: String) -> [String] {
+        links.lazy.map { "/dev/" + $0 }.filter { link in
+            guard let slash = link.lastIndex(of: "/") else { return false }
+            return link[..<slash] == folder
+        }
+    }
+}
