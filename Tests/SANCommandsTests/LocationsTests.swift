@@ -24,12 +24,26 @@ struct LocationsTests {
             Locations.Choice(),
             environment: ["XDG_CONFIG_HOME": "/c", "XDG_STATE_HOME": "/s", "XDG_RUNTIME_DIR": "/r", "HOME": "/home/u"],
             user: user)
-        #expect([set.configuration, set.state, set.runtime] == ["/c/sanctl", "/s/sanctl", "/r/sanctl"])
+        #expect([set.configuration, set.state, set.runtime] == ["/c/sanctl", "/s/sanctl", "/s/sanctl/run"])
         let unset = try Locations(
             Locations.Choice(), environment: ["HOME": "/home/u", "XDG_CONFIG_HOME": "relative"], user: user)
         #expect(unset.configuration == "/home/u/.config/sanctl")
         #expect(unset.state == "/home/u/.local/state/sanctl")
         #expect(unset.runtime == "/home/u/.local/state/sanctl/run")
+        #expect([set.volatile, unset.volatile] == ["/run/user/1000/sanctl", "/run/user/1000/sanctl"])
+    }
+
+    @Test("A login shell and cron meet in one runtime folder; what is named is also where ephemeral secrets are")
+    func oneRuntimeFolder() throws {
+        let login = try Locations(
+            Locations.Choice(), environment: ["HOME": "/home/u", "XDG_RUNTIME_DIR": "/run/user/1000"], user: user)
+        let cron = try Locations(Locations.Choice(), environment: ["HOME": "/home/u"], user: user)
+        #expect(login == cron)
+        let named = try Locations(
+            Locations.Choice(), environment: ["HOME": "/home/u", "SANCTL_RUNTIME_DIR": "/dev/shm/x"], user: user)
+        #expect([named.runtime, named.volatile] == ["/dev/shm/x", "/dev/shm/x"])
+        let administrator = try Locations(Locations.Choice(), environment: [:], user: root)
+        #expect(administrator.volatile == "/run/sanctl")
     }
 
     @Test("Options before environment before defaults; relative folders from the working directory")

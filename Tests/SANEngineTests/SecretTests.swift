@@ -65,7 +65,7 @@ struct SecretTests {
         #expect(try files(fixture).allSatisfy { !$0.contents.contains(Array(Self.value.utf8)) })
     }
 
-    @Test("an ephemeral secret and its value are below the runtime folder only, and can be made lasting")
+    @Test("an ephemeral secret and its value are in the folder in memory only, and can be made lasting")
     func ephemeral() async throws {
         let fixture = try EngineFixture()
         let engine = fixture.engine
@@ -73,17 +73,17 @@ struct SecretTests {
         definition.isEphemeral = true
         let uuid = try #require(try await engine.defineSecret(definition).value.definition.uuid)
         _ = try await engine.setSecretValue(uuid.description, to: SecretBytes(Self.value.utf8))
-        let runtime = fixture.folder.appending("run")
+        let memory = fixture.folder.appending("memory")
         #expect(
             try files(fixture).filter {
                 $0.contents.contains(Array(Self.value.utf8)) || $0.path.string.contains(uuid.description)
             }
-            .allSatisfy { $0.path.starts(with: runtime) })
+            .allSatisfy { $0.path.starts(with: memory) })
         definition.uuid = uuid
         definition.isEphemeral = false
         #expect(try await engine.defineSecret(definition).isChanged)
         #expect(bytes(try await engine.secretValue(uuid.description)) == Array(Self.value.utf8))
-        #expect(try LocalFolder(runtime.appending("secrets")).names() == [])
+        #expect(try LocalFolder(memory.appending("secrets")).names() == [])
     }
 
     @Test("a private value is refused to users, and given to backends")
@@ -191,6 +191,36 @@ struct SecretTests {
         #expect(status.problems.first?.message.hasPrefix("2:") == true)
         #expect(await failureCode { _ = try await fixture.engine.defineSecret(secret(uuid: uuid)) } == .invalidState)
         #expect(try await fixture.engine.undefineSecret(uuid.description).isChanged)
+    }
+
+    @Test("a broken document that may be the one looked for is named; one that can't be is not in the way")
+    func brokenByUsage() async throws {
+        let fixture = try EngineFixture()
+        let uuid = StorageUUID.random()
+        try fixture.write(
+            "etc/secrets/\(uuid).xml", "<secret>\n<usage type='iscsi'><target>lab</target></usage>\n</sekret>")
+        let store = fixture.engine.secretStore
+        let error = await failure { _ = try await store.value(for: .usage("lab"), usage: .iscsi) }
+        #expect(error?.code == .malformedDefinition)
+        #expect(error?.message.contains(uuid.description) == true)
+        #expect(error?.causes.first?.message.hasPrefix("3:") == true)
+        let other = await failure { _ = try await store.value(for: .usage("other"), usage: .iscsi) }
+        #expect(other?.code == .notFound)
+        #expect(try await store.isDefined(.usage("other:mutual"), usage: .iscsi) == false)
+        #expect(await failure { _ = try await store.isDefined(.usage("lab"), usage: .iscsi) } != nil)
+    }
+
+    @Test("an ephemeral secret is refused where there is no folder in memory, and reaches no other")
+    func withoutMemory() async throws {
+        let folder = try TemporaryFolder()
+        var configuration = EngineFixture.configuration(folder)
+        configuration.volatile = folder.appending("nowhere/sanctl")
+        let engine = StorageEngine(configuration, backends: [])
+        var definition = secret()
+        definition.isEphemeral = true
+        let new = definition
+        #expect(await failureCode { _ = try await engine.defineSecret(new) } == .unavailable)
+        #expect(try await engine.secrets().isEmpty)
     }
 
     /// `systemd-creds` as far as its input and output go: sealing turns the bytes round.

@@ -6,6 +6,8 @@ struct Locations: Sendable, Hashable {
     var configuration: FilePath
     var state: FilePath
     var runtime: FilePath
+    /// In memory, for what must never reach a disk.
+    var volatile: FilePath
     var hostRoot: FilePath
 
     /// What the command line said; nil where it said nothing.
@@ -36,18 +38,22 @@ struct Locations: Sendable, Hashable {
         }
     }
 
+    /// An ordinary user's runtime folder doesn't depend on `XDG_RUNTIME_DIR`: a login shell has it, cron has not, and both must meet at the same locks.
+    ///
     /// - Throws: `invalid_argument` for an empty folder name, and for an ordinary user without `HOME` where it is needed.
     init(_ choice: Choice, environment: [String: String], user: User) throws(StorageError) {
+        func chosen(_ option: String?, _ variable: String) throws(StorageError) -> FilePath? {
+            guard let text = option ?? environment[variable].flatMap({ $0.isEmpty ? nil : $0 }) else { return nil }
+            guard !text.isEmpty else {
+                throw StorageError(
+                    .invalidArgument, "The name of a folder is empty: leave the option out, or name one")
+            }
+            return try user.absolute(text)
+        }
         func folder(
             _ option: String?, _ variable: String, _ standard: String, _ xdg: String, _ fallback: [String]
         ) throws(StorageError) -> FilePath {
-            if let text = option ?? environment[variable].flatMap({ $0.isEmpty ? nil : $0 }) {
-                guard !text.isEmpty else {
-                    throw StorageError(
-                        .invalidArgument, "The name of a folder is empty: leave the option out, or name one")
-                }
-                return try user.absolute(text)
-            }
+            if let chosen = try chosen(option, variable) { return chosen }
             if user.isRoot { return FilePath(standard) }
             // The XDG base directory specification: a relative path is to be ignored.
             if let base = environment[xdg], base.hasPrefix("/") { return FilePath(base).appending("sanctl") }
@@ -60,9 +66,16 @@ struct Locations: Sendable, Hashable {
             choice.configuration, "SANCTL_CONFIG_DIR", "/etc/sanctl", "XDG_CONFIG_HOME", [".config", "sanctl"])
         state = try folder(
             choice.state, "SANCTL_STATE_DIR", "/var/lib/sanctl", "XDG_STATE_HOME", [".local", "state", "sanctl"])
-        runtime = try folder(
-            choice.runtime, "SANCTL_RUNTIME_DIR", "/run/sanctl", "XDG_RUNTIME_DIR",
-            [".local", "state", "sanctl", "run"])
+        if let chosen = try chosen(choice.runtime, "SANCTL_RUNTIME_DIR") {
+            runtime = chosen
+            volatile = chosen
+        } else if user.isRoot {
+            runtime = "/run/sanctl"
+            volatile = runtime
+        } else {
+            runtime = state.appending("run")
+            volatile = FilePath("/run/user").appending(String(user.id)).appending("sanctl")
+        }
         let root = choice.hostRoot ?? environment["SANCTL_HOST_ROOT"].flatMap { $0.isEmpty ? nil : $0 } ?? "/"
         hostRoot = try user.absolute(root)
     }

@@ -54,8 +54,8 @@ struct Session: Sendable {
         let logger = Logger(label: "sanctl") { _ in ConsoleLog(console: console, logLevel: level) }
         return StorageEngine(
             EngineConfiguration(
-                configuration: locations.configuration, state: locations.state, runtime: locations.runtime, host: host,
-                commands: commands, timeout: options.timeout, logger: logger),
+                configuration: locations.configuration, state: locations.state, runtime: locations.runtime,
+                volatile: locations.volatile, host: host, commands: commands, timeout: options.timeout, logger: logger),
             backends: assembly.backends(commands, host))
     }
 

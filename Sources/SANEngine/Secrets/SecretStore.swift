@@ -4,25 +4,28 @@ import SANModel
 import SANXML
 import SystemPackage
 
-/// The secrets: documents in `<config>/secrets`, values in `<state>/secrets`; ephemeral ones in `<runtime>/secrets` only.
+/// The secrets: documents in `<config>/secrets`, values in `<state>/secrets`; ephemeral ones in `<volatile>/secrets` only.
 struct SecretStore: Sendable {
     let locks: LockFolder
     private let documents: FilePath
     private let ephemeralDocuments: FilePath
     private let values: SecretVault
     private let ephemeralValues: SecretVault
+    private let volatile: FilePath
     private let timeout: Duration
 
     private static let suffix = ".xml"
+    private static let limit = 1 << 20
 
     init(configuration: EngineConfiguration, locks: LockFolder) {
         self.locks = locks
         timeout = configuration.timeout
+        volatile = configuration.volatile
         documents = configuration.configuration.appending("secrets")
-        ephemeralDocuments = configuration.runtime.appending("secrets")
+        ephemeralDocuments = configuration.volatile.appending("secrets")
         let sealing = CredentialSealing(commands: configuration.commands, logger: configuration.logger)
         values = SecretVault(folder: configuration.state.appending("secrets"), sealing: sealing)
-        ephemeralValues = SecretVault(folder: configuration.runtime.appending("secrets"), sealing: nil)
+        ephemeralValues = SecretVault(folder: configuration.volatile.appending("secrets"), sealing: nil)
     }
 
     /// Every secret, sorted by UUID; a document that can't be read has its problem.
@@ -41,7 +44,7 @@ struct SecretStore: Sendable {
         let isEphemeral = folder == ephemeralDocuments
         do throws(StorageError) {
             let path = folder.appending(uuid.description + Self.suffix)
-            var definition = try SecretDefinition(xml: try LocalFile(path).read(limit: 1 << 20))
+            var definition = try SecretDefinition(xml: try LocalFile(path).read(limit: Self.limit))
             guard definition.uuid == uuid else {
                 throw StorageError(.malformedDefinition, "The file's secret has another UUID than the file's name")
             }
@@ -90,10 +93,30 @@ struct SecretStore: Sendable {
 
     private func find(usage name: String, _ kind: SecretDefinition.Usage.Kind) throws(StorageError) -> SecretStatus {
         let usage = SecretDefinition.Usage(kind: kind, name: name)
-        guard let match = try all().first(where: { $0.definition.usage == usage }) else {
-            throw noSecret(.usage(name), kind)
-        }
-        return match
+        let all = try all()
+        if let match = all.first(where: { $0.definition.usage == usage }) { return match }
+        // A document that can't be read may be the one that is looked for: saying only that there is none would hide it.
+        let broken = all.filter { $0.definition.usage == nil && !$0.problems.isEmpty && mayName(name, $0) }
+        guard let first = broken.first?.definition.uuid else { throw noSecret(.usage(name), kind) }
+        throw StorageError(
+            .malformedDefinition,
+            "No readable secret has the usage '\(name.printable)' of type '\(kind.rawValue)', and the document of secret '\(first)' is broken: "
+                + "mend it or undefine it",
+            subject: .secret(name.printable),
+            causes: broken.flatMap { status in
+                status.problems.map { StorageError($0.code, $0.message, subject: $0.subject) }
+            })
+    }
+
+    /// Whether a broken document could be of a usage: it can't be read at all, or the name stands in it.
+    private func mayName(_ name: String, _ status: SecretStatus) -> Bool {
+        guard let uuid = status.definition.uuid else { return false }
+        let path = folder(status.definition).appending(uuid.description + Self.suffix)
+        guard let bytes = try? LocalFile(path).read(limit: Self.limit) else { return true }  // then it could be any
+        // In a document these are written as entities.
+        if name.contains(where: { "&<>".contains($0) }) { return true }
+        return !bytes.split(separator: Array(name.utf8), maxSplits: 1, omittingEmptySubsequences: false).dropFirst()
+            .isEmpty
     }
 
     private func noSecret(_ reference: SecretReference, _ kind: SecretDefinition.Usage.Kind? = nil) -> StorageError {
@@ -192,10 +215,22 @@ extension SecretStore {
 
     private func save(_ definition: SecretDefinition, _ uuid: StorageUUID) async throws(StorageError) {
         let folder = folder(definition)
+        if definition.isEphemeral { try requireVolatileFolder() }
         try await withUninterruptedThread(named: "san-secret") { () throws(StorageError) in
             try LocalFolder(folder).create(mode: 0o700)
             try AtomicFile(folder.appending(uuid.description + Self.suffix)).write(Array(definition.xml.utf8))
         }
+    }
+
+    /// An ordinary user has a folder in memory only while logged in.
+    private func requireVolatileFolder() throws(StorageError) {
+        let base = volatile.removingLastComponent()
+        guard try LocalFile(base).status() == nil else { return }
+        throw StorageError(
+            .unavailable,
+            "An ephemeral secret is kept in memory, below \(base.string.printable), which isn't there: "
+                + "log in with a session of systemd's, or name a folder in memory with --runtime-dir",
+            subject: .path(base.string.printable))
     }
 
     private func move(

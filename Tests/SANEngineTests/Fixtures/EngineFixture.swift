@@ -32,7 +32,8 @@ struct EngineFixture: Sendable {
     ) -> EngineConfiguration {
         EngineConfiguration(
             configuration: folder.appending("etc"), state: folder.appending("lib"), runtime: folder.appending("run"),
-            host: HostRoot(folder.appending("root")), commands: commands, timeout: timeout,
+            volatile: folder.appending("memory"), host: HostRoot(folder.appending("root")), commands: commands,
+            timeout: timeout,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
     }
 
