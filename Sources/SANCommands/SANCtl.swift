@@ -15,16 +15,16 @@ struct SANCtl: AsyncParsableCommand {
     )
 
     /// The nouns that are followed by a verb.
-    private static let nouns: [any ParsableCommand.Type] = [
+    static let nouns: [any ParsableCommand.Type] = [
         PoolCommand.self, VolumeCommand.self, SecretCommand.self, XMLCommand.self,
     ]
 
-    /// Every noun that is followed by a verb, and its verbs, aliases included.
-    static var verbs: [String: Set<String>] {
-        var verbs: [String: Set<String>] = [:]
-        for noun in nouns {
-            let names = noun.configuration.subcommands.flatMap { [$0._commandName] + $0.configuration.aliases }
-            verbs[noun._commandName] = Set(names)
+    /// The verbs of a noun by their names, aliases included; nil for a word that isn't a noun with verbs.
+    static func verbs(of noun: String) -> [String: any ParsableCommand.Type]? {
+        guard let noun = nouns.first(where: { $0._commandName == noun }) else { return nil }
+        var verbs: [String: any ParsableCommand.Type] = [:]
+        for verb in noun.configuration.subcommands {
+            for name in [verb._commandName] + verb.configuration.aliases { verbs[name] = verb }
         }
         return verbs
     }

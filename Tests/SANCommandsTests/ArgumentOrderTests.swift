@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Global options before and after the verb")
 struct ArgumentOrderTests {
-    private let order = ArgumentOrder(verbs: ["pool": ["list", "start"], "volume": ["list"]])
+    private let order = ArgumentOrder { ["pool": ["list", "start"], "volume": ["list"]][$0] }
 
     @Test(
         "stand behind the verb in the end",

@@ -22,6 +22,14 @@ struct CommandLineToolTests {
             json.errors.hasPrefix(#"{"error":{"causes":[],"code":"invalid_argument","message":""#), "\(json.errors)")
     }
 
+    @Test("the usage of a verb names the words before it")
+    func usageOfVerb() async throws {
+        let lab = try CommandLab()
+        #expect(try await lab.run("pool list --nope").errors.contains("sanctl pool list"))
+        #expect(try await lab.run("pool list -h").output.contains("sanctl pool list"))
+        #expect(try await lab.run("pool list --version").output == "sanctl 0.1.0\n")
+    }
+
     @Test("a mistyped argument comes back escaped")
     func hostileArgument() async throws {
         let outcome = try await CommandLab().run(["pool", "li\u{1B}[2Jst"])
