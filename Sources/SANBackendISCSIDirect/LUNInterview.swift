@@ -44,6 +44,8 @@ struct LUNInterview {
     }
 
     private mutating func run(until deadline: Deadline) throws(StorageError) {
+        connection.gathersAnswers = true
+        defer { connection.gathersAnswers = false }
         for index in reports.indices { ask(.inquiry, of: index) }
         // Some of the time is kept to find out whether it is a unit or the target that doesn't answer.
         let patience = Deadline.after(deadline.remaining * 4 / 5)

@@ -58,6 +58,9 @@ struct CommandQueue {
     /// How many commands have been handed over and not come back.
     var pending: Int { active.count + waiting.count - sent }
 
+    /// How many commands are with libiscsi or the target.
+    var underWay: Int { active.count - due.count }
+
     /// Nothing is with the target, or about to be sent again.
     var isIdle: Bool { active.isEmpty }
 

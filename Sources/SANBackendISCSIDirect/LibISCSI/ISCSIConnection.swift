@@ -19,6 +19,8 @@ final class ISCSIConnection {
     let target: String?
     let stop: StopRequest
     private(set) var isLost = false
+    /// Whether the commands are many and small, and nobody waits for a single one.
+    var gathersAnswers = false
 
     private var context: ISCSIContext?
     private var queue = CommandQueue()
@@ -37,6 +39,10 @@ final class ISCSIConnection {
     }
 
     private static let answersAtOnce = 64
+    /// Fewer than the segments that a TCP sends before the first is acknowledged (10, RFC 6928): nothing is while nothing is read.
+    private static let answersTogether = 8
+    /// How long an answer may lie in the socket for others to come.
+    private static let gatheringTime = Duration.milliseconds(2)
 
     // MARK: Commands
 
@@ -200,7 +206,7 @@ final class ISCSIConnection {
         guard let descriptor = context?.descriptor, descriptor >= 0 else { throw gone() }
         if context?.wantsToWrite == true { try flush(descriptor) }
         let interest = Int16(POLLIN) | (context?.wantsToWrite == true ? Int16(POLLOUT) : 0)
-        let events = Poll.wait([.init(descriptor: descriptor, events: interest), wakeInterest], until: deadline)
+        let events = wait(for: .init(descriptor: descriptor, events: interest), until: deadline)
         // What a target sent before it closed is read first: with an error among the events libiscsi would throw it away.
         if events[0] & Int16(POLLIN) != 0 {
             try service(POLLIN | Int32(events[0]) & POLLOUT)
@@ -217,6 +223,24 @@ final class ISCSIConnection {
         guard events[1] != 0 else { return false }
         stop.wake.drain()
         return true
+    }
+
+    /// Waits until there is something to do on the socket, or somebody signals.
+    ///
+    /// Where many small commands are under way, for a few of their answers together: waking for each one costs this thread, and a
+    /// target on the same host, more than the answer itself.
+    private func wait(for interest: Poll.Interest, until deadline: Deadline?) -> [Int16] {
+        let expected = gathersAnswers ? queue.underWay - (context?.unsent ?? 0) : 0
+        let answers = min(expected / 4, ISCSIConnection.answersTogether)
+        if answers > 1, interest.events == Int16(POLLIN) {
+            // Each answer is a header of 48 bytes at least (RFC 7143, 11.2.1). Units that are slow don't keep those waiting that aren't.
+            Poll.setLowWater(of: interest.descriptor, to: answers * 48)
+            defer { Poll.setLowWater(of: interest.descriptor, to: 1) }
+            let soon = Deadline.after(ISCSIConnection.gatheringTime)
+            let events = Poll.wait([interest, wakeInterest], until: deadline.map { min($0, soon) } ?? soon)
+            if events.contains(where: { $0 != 0 }) { return events }
+        }
+        return Poll.wait([interest, wakeInterest], until: deadline)
     }
 
     /// Sends all that is queued, small commands packed into one segment: libiscsi hands them to the kernel one by one (1.19).

@@ -123,8 +123,11 @@ struct ISCSIContext: ~Copyable {
     /// Whether libiscsi has bytes to send.
     var wantsToWrite: Bool { unsafe iscsi_which_events(handle) & POLLOUT != 0 }
 
+    /// How many requests libiscsi still has to send, those that the target's command window holds back among them.
+    var unsent: Int { unsafe Int(iscsi_out_queue_length(handle)) }
+
     /// Whether libiscsi holds nothing of any command that it still has to send.
-    var hasSentAll: Bool { unsafe !wantsToWrite && iscsi_out_queue_length(handle) == 0 }
+    var hasSentAll: Bool { !wantsToWrite && unsent == 0 }
 
     /// - Returns: false where the connection is lost.
     func service(_ events: Int32) -> Bool { unsafe iscsi_service(handle, events) == 0 }

@@ -13,15 +13,18 @@ enum NameResolution {
     ///
     /// - Throws: `not_found` for a name that doesn't exist, `unavailable` where the name service fails, `timed_out`.
     static func addresses(of portal: Portal, until deadline: Deadline) async throws(StorageError) -> [String] {
-        try await withBlockingThread(
+        // A literal address asks nobody: it needs neither a thread nor a deadline.
+        if let addresses = try? resolve(portal, flags: AI_NUMERICHOST) { return addresses }  // a name isn't one
+        return try await withBlockingThread(
             named: "san-resolve", until: deadline, waitingFor: "the address of '\(portal.host.printable)'"
         ) { () throws(StorageError) in
             try resolve(portal)
         }
     }
 
-    private static func resolve(_ portal: Portal) throws(StorageError) -> [String] {
+    private static func resolve(_ portal: Portal, flags: Int32 = 0) throws(StorageError) -> [String] {
         var hints = unsafe addrinfo()
+        unsafe hints.ai_flags = flags
         unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
         let result = unsafe getaddrinfo(portal.host, nil, &hints, &list)

@@ -78,6 +78,12 @@ enum Poll {
         unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_CORK, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
+    /// How many bytes must be there before a socket counts as readable (`SO_RCVLOWAT`); its end and its errors count at once.
+    static func setLowWater(of descriptor: Int32, to bytes: Int) {
+        var value = Int32(clamping: bytes)
+        unsafe setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &value, socklen_t(MemoryLayout<Int32>.size))
+    }
+
     /// Keeps programs that this process starts from inheriting a socket: libiscsi makes its own without that (1.19).
     static func closeOnExec(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
