@@ -5,6 +5,15 @@ public import SANModel
 /// An `iscsi-direct` pool, without a session of its own: each operation logs in and out.
 public struct ISCSIDirectPool: ActivePool, VolumeInspection {
     let source: ISCSIDirectSource
+    /// What every volume has in its path, and in its unit's.
+    private let pathPrefix: String
+    private let portal: String
+
+    init(source: ISCSIDirectSource) {
+        self.source = source
+        portal = source.portal.description
+        pathPrefix = "ip-\(source.portal)-iscsi-\(source.target)-lun-"
+    }
 
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         let endpoint = try await source.endpoint(context.secrets)
@@ -42,7 +51,7 @@ public struct ISCSIDirectPool: ActivePool, VolumeInspection {
     /// The volume of a unit, by libvirt's names: `unit:0:0:N` and `ip-PORTAL-iscsi-IQN-lun-N`.
     func volume(of report: UnitReport) -> Volume {
         let name = "unit:0:0:\(report.lun)"
-        let path = "ip-\(source.portal)-iscsi-\(source.target)-lun-\(report.lun)"
+        let path = pathPrefix + report.lun.description
         var definition = VolumeDefinition(name: name, type: .network, capacity: report.capacity?.capacity ?? 0)
         definition.allocation = definition.capacity
         definition.key = path
@@ -50,7 +59,7 @@ public struct ISCSIDirectPool: ActivePool, VolumeInspection {
         let problems = report.problems.map { error in
             Problem(error.about(.volume, name).about(.target, source.target.description))
         }
-        return Volume(definition, unit: report.logicalUnit(portal: source.portal), problems: problems)
+        return Volume(definition, unit: report.logicalUnit(portal: portal), problems: problems)
     }
 
     /// The LUN of a listed volume.

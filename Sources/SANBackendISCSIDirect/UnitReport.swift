@@ -28,7 +28,7 @@ struct UnitReport: Sendable {
     /// The unit as the inventory shows it.
     ///
     /// - Parameter portal: the way that it was asked.
-    func logicalUnit(portal: Portal) -> LogicalUnit {
+    func logicalUnit(portal: String) -> LogicalUnit {
         var unit = LogicalUnit(lun: lun, deviceType: inquiry?.deviceType ?? .other)
         unit.wwid = identity
         unit.serial = serial
@@ -38,7 +38,7 @@ struct UnitReport: Sendable {
         unit.transport = "iscsi"
         unit.blockSize = capacity?.blockSize
         unit.paths = [
-            LogicalUnit.Path(state: problems.isEmpty ? "running" : "offline", portal: portal.description)
+            LogicalUnit.Path(state: problems.isEmpty ? "running" : "offline", portal: portal)
         ]
         return unit
     }

@@ -31,9 +31,9 @@ public struct DeviceIdentification: Sendable, Hashable {
 
     /// The best designator as `scsi_id` spells it, `3600…`: NAA before EUI-64 before SCSI name before T10; nil where there is none.
     public var identity: String? {
-        designators.enumerated().compactMap { index, designator in
-            designator.identity.map { (rank: designator.rank, index: index, text: $0) }
-        }.min { ($0.rank, $0.index) < ($1.rank, $1.index) }?.text
+        let ranked = designators.enumerated().map { (rank: $1.rank, index: $0, designator: $1) }
+        return ranked.sorted { ($0.rank, $0.index) < ($1.rank, $1.index) }
+            .lazy.compactMap(\.designator.identity).first
     }
 
     /// One designator of a unit.

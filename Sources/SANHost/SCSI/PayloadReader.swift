@@ -4,7 +4,12 @@ import SANModel
 struct PayloadReader {
     let bytes: [UInt8]
     /// For messages: `VPD page 0x83`.
-    let what: String
+    private let what: () -> String
+
+    init(bytes: [UInt8], what: @autoclosure @escaping () -> String) {
+        self.bytes = bytes
+        self.what = what
+    }
 
     /// - Throws: `backend_failure` where the payload ends before the field does.
     func integer(at offset: Int, bytes count: Int) throws(StorageError) -> UInt64 {
@@ -18,7 +23,7 @@ struct PayloadReader {
     }
 
     func malformed(_ detail: String) -> StorageError {
-        StorageError(.backendFailure, "The target's \(what) is malformed: \(detail)")
+        StorageError(.backendFailure, "The target's \(what()) is malformed: \(detail)")
     }
 }
 
@@ -26,28 +31,40 @@ struct PayloadReader {
 enum SCSIText {
     /// The field without its padding; a byte that isn't printable ASCII becomes `?`; nil where nothing is left.
     static func trimmed(_ field: some Sequence<UInt8>) -> String? {
-        let text = Array(field).split(separator: 0, maxSplits: 1, omittingEmptySubsequences: false)[0]
-        let cleaned = text.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }
-        let inner = cleaned.drop { $0 == 0x20 }.reversed().drop { $0 == 0x20 }.reversed()
-        return inner.isEmpty ? nil : String(decoding: Array(inner), as: UTF8.self)
+        let text = field.prefix { $0 != 0 }.map { (0x20...0x7E).contains($0) ? $0 : UInt8(ascii: "?") }
+        guard let first = text.firstIndex(where: { $0 != 0x20 }), let last = text.lastIndex(where: { $0 != 0x20 })
+        else { return nil }
+        return String(decoding: text[first...last], as: UTF8.self)
     }
 
     /// The text as `scsi_id` spells it: runs of white space become one `_`, and so does what a udev name can't hold.
+    ///
+    /// - Parameter text: what ``trimmed(_:)`` gave.
     static func identifier(_ text: String) -> String {
-        let words = text.split { $0 == " " }
-        let allowed = "#+-.:=@_"
-        return words.map { word in
-            String(word.map { $0.isASCII && ($0.isLetter || $0.isNumber) || allowed.contains($0) ? $0 : "_" })
-        }.joined(separator: "_")
+        let words = text.utf8.split(separator: UInt8(ascii: " "))
+        let bytes = Array(words.joined(separator: [UInt8(ascii: "_")]))
+        return String(decoding: bytes.map { isAllowed($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+    }
+
+    private static func isAllowed(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "a")...UInt8(ascii: "z"):
+            true
+        default: "#+-.:=@_".utf8.contains(byte)
+        }
     }
 }
 
 /// Lower-case hex digits of bytes, two for each.
 func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.reduce(into: "") { text, byte in
-        if byte < 0x10 { text += "0" }
-        text += String(byte, radix: 16)
+    func digit(_ value: UInt8) -> UInt8 { value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10 }
+    var digits: [UInt8] = []
+    for byte in bytes {
+        digits.append(digit(byte >> 4))
+        digits.append(digit(byte & 0xF))
     }
+    return String(decoding: digits, as: UTF8.self)
 }
 
 /// A number as at least `digits` lower-case hex digits, without `0x`.
