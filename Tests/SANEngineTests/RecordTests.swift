@@ -1,4 +1,6 @@
+import SANHost
 import SANModel
+import SANTestSupport
 import Testing
 
 @testable import SANEngine
@@ -135,5 +137,34 @@ struct RecordTests {
         #expect(merged.volumes.map(\.name) == ["a", "found", "made"])
         #expect(merged.volumes.first?.definition.capacity == 999)
         #expect(known.merging(read, begunAt: known.generation).volumes.map(\.name) == ["a", "b", "found"])
+    }
+
+    @Test("the generation of a list is read without its volumes, and only from a whole list")
+    func generation() throws {
+        var list = VolumeList([Self.full()])
+        list.record("made", EngineFixture.volume("made"))
+        list.record("gone", nil)
+        #expect(try VolumeList.generation(decoding: list.encoded) == 2)
+        var damaged = list.encoded
+        damaged[damaged.count - 1] ^= 1
+        #expect(throws: DamagedRecord.self) { try VolumeList.generation(decoding: damaged) }
+    }
+
+    @Test("a refresh replaces the list; what was changed while it read is taken over, a damaged list isn't")
+    func refreshedList() throws {
+        let folder = try TemporaryFolder()
+        let store = LiveStore(folder: folder.path, host: HostRoot(folder.path))
+        let read = [EngineFixture.volume("a")]
+        #expect(store.list(of: "p", refreshedTo: read, begunAt: 0) == VolumeList(read))
+        var list = VolumeList(read)
+        list.record("early", EngineFixture.volume("early"))
+        try store.save(list, of: "p")
+        #expect(store.list(of: "p", refreshedTo: read, begunAt: 1) == VolumeList(read, generation: 1))
+        list.record("made", EngineFixture.volume("made"))
+        try store.save(list, of: "p")
+        let merged = store.list(of: "p", refreshedTo: read, begunAt: 1)
+        #expect(merged.volumes.map(\.name) == ["a", "made"] && merged.generation == 2)
+        try AtomicFile(folder.appending("p.vols")).write([1, 2, 3])
+        #expect(store.list(of: "p", refreshedTo: read, begunAt: 2) == VolumeList(read))
     }
 }

@@ -34,6 +34,8 @@ struct LocalFileTests {
         #expect(try file.status() == nil)
         #expect(try file.remove() == false)
         #expect(throws: StorageError.self) { try file.read(limit: 1) }
+        #expect(try file.readIfPresent(limit: 1) == nil)
+        #expect(throws: StorageError.self) { try LocalFile(folder.path).readIfPresent(limit: 1) }
         #expect(try LocalFolder(folder.appending("none")).names() == [])
     }
 

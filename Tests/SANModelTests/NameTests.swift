@@ -69,5 +69,8 @@ import Testing
     @Test func hostileTextIsMadePrintable() {
         #expect("a\u{1B}[2Jb\n\u{202E}c".printable == #"a\u{1B}[2Jb\n\u{202E}c"#)
         #expect(String(repeating: "x", count: 500).printable.count == 201)
+        #expect(String(repeating: "x", count: 200).printable.count == 200)
+        #expect("a\u{7F}".printable == #"a\u{7F}"#)
+        #expect("ä ~".printable == "ä ~")
     }
 }

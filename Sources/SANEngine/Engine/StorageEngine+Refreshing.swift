@@ -32,15 +32,14 @@ extension StorageEngine {
 
     /// A damaged list has no generation: nothing can be taken over from it.
     private func generation(of name: String) -> UInt64 {
-        let list = try? live.volumes(of: name)  // see above
-        return list?.generation ?? 0
+        let generation = try? live.generation(ofVolumesOf: name)  // see above
+        return generation ?? 0
     }
 
     private func note(_ snapshot: PoolSnapshot, of name: String, begunAt begun: UInt64) async throws(StorageError) {
         try await write(name) { store throws(StorageError) in
             guard case .state(var state) = try store.load(name) else { return }
-            let known = try? store.volumes(of: name)  // a damaged list is replaced by the new one
-            let list = known.map { $0.merging(snapshot.volumes, begunAt: begun) } ?? VolumeList(snapshot.volumes)
+            let list = store.list(of: name, refreshedTo: snapshot.volumes, begunAt: begun)
             var machine = PoolStateMachine(state.phase)
             try machine.apply(.refreshed(snapshot.problems))
             state.phase = machine.phase

@@ -23,12 +23,12 @@ struct DefinitionStore: Sendable {
 
     /// - Returns: nil where there is none; a file that can't be read or parsed, or that names another pool, is broken.
     func load(_ name: String) throws(StorageError) -> StoredDefinition? {
-        let file = LocalFile(path(of: name))
         let bytes: [UInt8]
         do throws(StorageError) {
-            bytes = try file.read(limit: Self.limit)
+            guard let found = try LocalFile(path(of: name)).readIfPresent(limit: Self.limit) else { return nil }
+            bytes = found
         } catch {
-            return error.code == .notFound ? nil : .broken(error.about(.pool, name.printable))
+            return .broken(error.about(.pool, name.printable))
         }
         do throws(StorageError) {
             let definition = try PoolDefinition(xml: bytes)
@@ -52,9 +52,8 @@ struct DefinitionStore: Sendable {
     /// The very bytes of the file; nil where there is none.
     func bytes(of name: String) throws(StorageError) -> [UInt8]? {
         do throws(StorageError) {
-            return try LocalFile(path(of: name)).read(limit: Self.limit)
+            return try LocalFile(path(of: name)).readIfPresent(limit: Self.limit)
         } catch {
-            if error.code == .notFound { return nil }
             throw error.about(.pool, name.printable)
         }
     }

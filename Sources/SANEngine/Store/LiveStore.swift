@@ -33,7 +33,7 @@ struct LiveStore: Sendable {
     /// A state of an earlier boot counts for nothing.
     func load(_ name: String) throws(StorageError) -> Known {
         do throws(StorageError) {
-            let bytes = try LocalFile(statePath(name)).read(limit: Self.limit)
+            guard let bytes = try LocalFile(statePath(name)).readIfPresent(limit: Self.limit) else { return .nothing }
             do throws(DamagedRecord) {
                 let state = try LiveState(decoding: bytes)
                 return state.boot == (try bootOrEmpty()) ? .state(state) : .nothing
@@ -41,7 +41,7 @@ struct LiveStore: Sendable {
                 return .damaged(damaged("state", name, "stop the pool and start it"))
             }
         } catch {
-            return error.code == .notFound ? .nothing : .damaged(Problem(error.about(.pool, name.printable)))
+            return .damaged(Problem(error.about(.pool, name.printable)))
         }
     }
 
@@ -53,14 +53,23 @@ struct LiveStore: Sendable {
     /// - Returns: nil where there is none.
     /// - Throws: `host_failure` for a damaged list, which asks for a refresh.
     func volumes(of name: String) throws(StorageError) -> VolumeList? {
-        let bytes: [UInt8]
-        do throws(StorageError) {
-            bytes = try LocalFile(listPath(name)).read(limit: Self.limit)
-        } catch  where error.code == .notFound {
-            return nil
-        }
+        try list(of: name) { bytes throws(DamagedRecord) in try VolumeList(decoding: bytes) }
+    }
+
+    /// The list's generation, without its volumes.
+    ///
+    /// - Returns: nil where there is no list.
+    /// - Throws: `host_failure` for a damaged list.
+    func generation(ofVolumesOf name: String) throws(StorageError) -> UInt64? {
+        try list(of: name) { bytes throws(DamagedRecord) in try VolumeList.generation(decoding: bytes) }
+    }
+
+    private func list<Value>(
+        of name: String, _ decode: ([UInt8]) throws(DamagedRecord) -> Value
+    ) throws(StorageError) -> Value? {
+        guard let bytes = try LocalFile(listPath(name)).readIfPresent(limit: Self.limit) else { return nil }
         do throws(DamagedRecord) {
-            return try VolumeList(decoding: bytes)
+            return try decode(bytes)
         } catch {
             let problem = damaged("volume list", name, "refresh the pool")
             throw StorageError(problem.code, problem.message, subject: problem.subject)
@@ -70,6 +79,17 @@ struct LiveStore: Sendable {
     func save(_ volumes: VolumeList, of name: String) throws(StorageError) {
         try LocalFolder(folder).create()
         try AtomicFile(listPath(name), isDurable: false).write(volumes.encoded)
+    }
+
+    /// The list that a refresh read, brought up to what was changed after it began (see ``VolumeList/merging(_:begunAt:)``).
+    ///
+    /// - Parameter start: the list's generation when the refresh began.
+    func list(of name: String, refreshedTo volumes: [Volume], begunAt start: UInt64) -> VolumeList {
+        // A damaged list is replaced by the new one.
+        let generation = try? generation(ofVolumesOf: name)  // see above
+        if generation == start { return VolumeList(volumes, generation: start) }
+        let known = try? self.volumes(of: name)  // see above
+        return known?.merging(volumes, begunAt: start) ?? VolumeList(volumes)
     }
 
     /// Forgets the pool.

@@ -42,7 +42,17 @@ public struct LocalFile: Sendable, Hashable {
     /// - Parameter limit: the most that is taken.
     /// - Throws: `not_found`, `permission_denied`, `host_failure` for what is longer or no regular file.
     public func read(limit: Int) throws(StorageError) -> [UInt8] {
-        let descriptor = try open()
+        guard let bytes = try readIfPresent(limit: limit) else {
+            throw StorageError.system(.noSuchFileOrDirectory, "open", at: path)
+        }
+        return bytes
+    }
+
+    /// The same, and nil where there is no such file.
+    ///
+    /// - Throws: `permission_denied`, `host_failure` for what is longer or no regular file.
+    public func readIfPresent(limit: Int) throws(StorageError) -> [UInt8]? {
+        guard let descriptor = try open() else { return nil }
         defer { close(descriptor) }
         var raw = stat()
         guard unsafe fstat(descriptor, &raw) == 0 else { throw .lastCall("look at", at: path) }
@@ -93,11 +103,15 @@ public struct LocalFile: Sendable, Hashable {
         }
     }
 
-    private func open() throws(StorageError) -> Int32 {
+    private func open() throws(StorageError) -> Int32? {
         while true {
             let descriptor = unsafe Glibc.open(path.string, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
             if descriptor >= 0 { return descriptor }
-            if errno != EINTR { throw .lastCall("open", at: path) }
+            switch errno {
+            case EINTR: continue
+            case ENOENT: return nil
+            default: throw .lastCall("open", at: path)
+            }
         }
     }
 

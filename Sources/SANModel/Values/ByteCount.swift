@@ -96,6 +96,8 @@ extension UInt64 {
 extension String {
     /// The text with control characters and line separators written as escapes, and cut at 200 characters: fit for a message.
     public var printable: String {
+        // Nearly all names and paths: what each of their characters is needn't be looked up.
+        if utf8.count <= 200, utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return self }
         var result = ""
         for scalar in unicodeScalars.prefix(200) {
             switch scalar.properties.generalCategory {

@@ -102,8 +102,11 @@ private final class FirstFailure {
 }
 
 /// libxml2's tables, filled once before any thread uses them.
-let libxml2IsReady: Void = {
-    xmlInitParser()
+let libxml2IsReady: Void = xmlInitParser()
+
+/// The same for its tables of schema types, which reading a document doesn't need.
+let libxml2SchemasAreReady: Void = {
+    libxml2IsReady
     xmlSchemaInitTypes()
     _ = xmlRelaxNGInitTypes()
 }()

@@ -85,6 +85,7 @@ public enum Schema {
         _ tree: xmlDocPtr, against grammar: [UInt8], complaints: ComplaintList
     ) throws(StorageError) -> Bool {
         let failure = StorageError(.hostFailure, "The schema can't be loaded: free some memory and try again")
+        libxml2SchemasAreReady
         let schema = unsafe grammar.withUnsafeBytes { buffer -> xmlRelaxNGPtr? in
             let text = unsafe buffer.baseAddress?.assumingMemoryBound(to: CChar.self)
             guard let parser = unsafe xmlRelaxNGNewMemParserCtxt(text, Int32(buffer.count)) else { return nil }
