@@ -6,16 +6,17 @@ SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 60
+FILTER ?=
 RELEASE := swift build --configuration release --static-swift-stdlib --disable-local-rpath --product sanctl
 BINARY = $$($(RELEASE) --show-bin-path)/sanctl
 
-.PHONY: help setup build release test unit component service lint format demo bench fuzz docs install clean
+.PHONY: help setup build release test unit component service lab-test lint format demo bench fuzz docs install clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the Debian packages that building and testing need (done by the other targets too)
-	@Scripts/setup build test
+	@Scripts/setup build test lab
 
 build: ## Build for debugging
 	@Scripts/setup build
@@ -25,13 +26,17 @@ release: ## Build the optimised, self-contained sanctl
 	@Scripts/setup build
 	@$(RELEASE)
 
-test: ## Run every tier of tests: unit, component, service
-	@Scripts/setup build test
-	@Scripts/test unit component service
+test: ## Run every tier of tests: unit, component, service, lab
+	@Scripts/setup build test lab
+	@Scripts/test unit component service lab
 
-unit component service: ## Run one tier of tests
+unit component service: ## Run one tier of tests, or of it what FILTER matches
 	@Scripts/setup build test
-	@Scripts/test $@
+	@Scripts/test $@ $(FILTER)
+
+lab-test: ## Run the tests that need a kernel of their own (or what FILTER matches), in a guest
+	@Scripts/setup build lab
+	@Scripts/test lab $(FILTER)
 
 lint: ## Check formatting, style rules and scripts
 	@Scripts/setup build lint

@@ -78,7 +78,8 @@ let package = Package(
             name: "SANTestSupport", dependencies: ["SANEngine", "SANHost", "SANModel", system], path: "Tests/Support",
             swiftSettings: settings
         ),
-        .testTarget(name: "SANTestSupportTests", dependencies: ["SANTestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "SANTestSupportTests", dependencies: ["SANTestSupport", system], swiftSettings: settings),
         .testTarget(name: "SANModelTests", dependencies: ["SANModel"], swiftSettings: settings),
         .testTarget(
             name: "SANXMLTests", dependencies: ["SANXML", "SANModel", "SANTestSupport"], exclude: ["Corpus"],

@@ -9,9 +9,11 @@ import SystemPackage
 /// Starts and ends the fixture's programs, by their ids.
 enum Spawn {
     /// Starts a program in a session of its own, so that a time-out of the test run doesn't take it along.
-    static func start(_ arguments: [String], environment: [String], log: FilePath) throws -> pid_t {
+    static func start(
+        _ arguments: [String], environment: [String], log: FilePath, package: String = "tgt"
+    ) throws -> pid_t {
         guard access(arguments[0], X_OK) == 0 else {
-            throw TgtFailure("\(arguments[0]) isn't there: install the package tgt")
+            throw TgtFailure("\(arguments[0]) isn't there: install the package \(package)")
         }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
