@@ -79,7 +79,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "SANTestSupportTests", dependencies: ["SANTestSupport", system], swiftSettings: settings),
+            name: "SANTestSupportTests", dependencies: ["SANTestSupport", "SANModel", system], swiftSettings: settings),
         .testTarget(name: "SANModelTests", dependencies: ["SANModel"], swiftSettings: settings),
         .testTarget(
             name: "SANXMLTests", dependencies: ["SANXML", "SANModel", "SANTestSupport"], exclude: ["Corpus"],

@@ -23,7 +23,9 @@ struct LabTargetLabTests {
             }
             let device = "/dev/disk/by-path/ip-10.99.0.1:3260-iscsi-\(iqn)-lun-0"
             #expect(try await lab.run("blockdev", "--getsize64", device) == "\(32 << 20)\n")
-            #expect(try await lab.run("udevadm", "info", "--query=property", "--property=ID_SERIAL", "--value", device) == "\(disk.wwid)\n")
+            #expect(
+                try await lab.run("udevadm", "info", "--query=property", "--property=ID_SERIAL", "--value", device)
+                    == "\(disk.wwid)\n")
             let large = "/dev/disk/by-path/ip-10.99.0.1:3260-iscsi-\(iqn)-lun-1"
             #expect(try await lab.run("blockdev", "--getss", large) == "4096\n")
         }

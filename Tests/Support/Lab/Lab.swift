@@ -1,5 +1,5 @@
 public import SANHost
-public import SANModel
+import SANModel
 import Synchronization
 
 /// A SAN that one test builds in the guest of the kernel lab; all of it is gone at the test's end, last in first out.
@@ -28,7 +28,7 @@ public final class Lab: Sendable {
     /// - Throws: what the body throws; else what couldn't be taken down, since the next test would meet it.
     public static func run<Value>(_ body: (Lab) async throws -> Value) async throws -> Value {
         guard try LabFile.read("/proc/cmdline").split(whereSeparator: \.isWhitespace).contains("sanctl.lab") else {
-            throw LabFailure("This test needs the guest of the kernel lab: run it with `make lab-test`, or `Scripts/test lab`")
+            throw LabFailure("This test needs the guest of the kernel lab: run `make lab-test`, or `Scripts/test lab`")
         }
         let isFree = isTaken.withLock { taken in
             defer { taken = true }

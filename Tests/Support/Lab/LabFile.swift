@@ -122,3 +122,15 @@ public enum LabFile {
         LabFailure("Can't \(what) \(path): \(Errno(rawValue: errno))")
     }
 }
+
+extension LabFile {
+    static let block: FilePath = "/sys/block"
+    static let multipath: FilePath = "/etc/multipath"
+
+    /// The names of the disks of a SCSI host (`host8`), as `sda`.
+    public static func disks(of host: String) -> [String] {
+        let number = host.drop { !$0.isNumber }
+        return names(in: "/sys/class/scsi_device").filter { $0.hasPrefix("\(number):") }
+            .flatMap { names(in: FilePath("/sys/class/scsi_device/\($0)/device/block")) }
+    }
+}

@@ -1,5 +1,5 @@
 import Synchronization
-public import SystemPackage
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -22,7 +22,9 @@ public final class LabInitiator: Sendable {
         lab.atEnd("The initiator") { [self] in try await remove() }
         try LabFile.makeFolder("/run/lock/iscsi")
         try LabFile.write("/etc/iscsi/initiatorname.iscsi", "InitiatorName=\(name)\n")
-        let lines = settings.merging(["node.startup": "manual"]) { given, _ in given }.map { "\($0.key) = \($0.value)\n" }
+        let lines = settings.merging(["node.startup": "manual"]) { given, _ in given }.map {
+            "\($0.key) = \($0.value)\n"
+        }
         try LabFile.write("/etc/iscsi/iscsid.conf", lines.sorted().joined())
         try await start()
     }
@@ -71,7 +73,8 @@ public final class LabInitiator: Sendable {
     /// - Returns: lines as `10.99.0.1:3260,1 iqn.2013-06.com.example:iscsi-pool`.
     @discardableResult
     public func discover(_ portal: String = "10.99.0.1:3260") async throws -> [String] {
-        try await administer("-m", "discovery", "-t", "sendtargets", "-p", portal).split(separator: "\n").map(String.init)
+        try await administer("-m", "discovery", "-t", "sendtargets", "-p", portal).split(separator: "\n").map(
+            String.init)
     }
 
     /// Logs in through every portal that a record is there for, and waits until udev has dealt with what came of it.
@@ -87,6 +90,11 @@ public final class LabInitiator: Sendable {
 
     /// The kernel's sessions, as `session1`.
     public var sessions: [String] { LabFile.names(in: "/sys/class/iscsi_session") }
+
+    /// The kernel's word for a session's state: `LOGGED_IN`, `FAILED`, `FREE`.
+    public func state(of session: String) throws -> String {
+        try LabFile.read(FilePath("/sys/class/iscsi_session/\(session)/state"))
+    }
 
     // MARK: The end
 

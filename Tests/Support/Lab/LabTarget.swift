@@ -1,4 +1,4 @@
-public import SystemPackage
+import SystemPackage
 
 /// An iSCSI target of the kernel (LIO), with portals on the guest's own addresses: 10.99.0.1 to .4, fd99::1, fd99::2.
 public final class LabTarget: Sendable {
@@ -86,7 +86,8 @@ public final class LabTarget: Sendable {
     // MARK: CHAP
 
     /// Lets in only who knows the password; with `mutual` the target proves itself too.
-    public func requireCHAP(_ user: String, _ password: String, mutual: (user: String, password: String)? = nil) throws {
+    public func requireCHAP(_ user: String, _ password: String, mutual: (user: String, password: String)? = nil) throws
+    {
         for folder in [group] + initiators.map(acl) {
             let folder = folder.appending("auth")
             try LabFile.set(folder.appending("userid"), user)
@@ -100,7 +101,7 @@ public final class LabTarget: Sendable {
 
     // MARK: Below
 
-    /// Sets an attribute of the target: `default_cmdsn_depth`, `login_timeout`, …
+    /// Sets an attribute of the target, as `login_timeout`.
     public func set(_ attribute: String, _ value: String) throws {
         try LabFile.set(group.appending("attrib").appending(attribute), value)
     }
