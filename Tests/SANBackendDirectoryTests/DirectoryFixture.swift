@@ -112,6 +112,30 @@ final class RecordingRunner: CommandRunner {
     }
 }
 
+/// Runs programs, and before the next one does what a guest could do: writes another header into an image.
+final class MeddlingRunner: CommandRunner {
+    private let wanted = Mutex<(path: String, header: [UInt8])?>(nil)
+    private let runner = SubprocessRunner()
+
+    func meddle(with path: String, header: [UInt8]) {
+        wanted.withLock { $0 = (path, header) }
+    }
+
+    func locate(_ tool: Tool) -> FilePath? { runner.locate(tool) }
+
+    func run(_ command: Command, until deadline: Deadline) async throws(StorageError) -> CommandOutput {
+        if let (path, header) = wanted.withLock({ $0.take() }) {
+            do {
+                let file = try FileDescriptor.open(FilePath(path), .writeOnly)
+                _ = try file.closeAfter { try file.writeAll(toAbsoluteOffset: 0, header) }
+            } catch {
+                throw StorageError(.hostFailure, "The test can't write to \(path): \(error)")
+            }
+        }
+        return try await runner.run(command, until: deadline)
+    }
+}
+
 /// Keeps the last report.
 final class LastProgress: ProgressReporting {
     private let last = Mutex<(done: ByteCount, total: ByteCount?)>((0, nil))

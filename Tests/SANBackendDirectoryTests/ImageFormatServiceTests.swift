@@ -1,9 +1,16 @@
 import SANEngine
 import SANHost
 import SANModel
+import SystemPackage
 import Testing
 
 @testable import SANBackendDirectory
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
 
 /// Images that the real qemu-img has made, against what libvirt 9.0 says of them.
 @Suite struct ImageFormatServiceTests {
@@ -272,6 +279,78 @@ import Testing
                 try await fixture.volume("external"), to: ResizeRequest(capacity: 2 << 20), in: fixture.context)
         }
         #expect(try fixture.names() == ["backed", "data", "external"])
+    }
+
+    /// CVE-2024-32498 once more: a guest changes the header after it was judged, before QEMU opens the image.
+    @Test func `A header that changes after it was judged makes QEMU open nothing`() async throws {
+        let runner = MeddlingRunner()
+        let fixture = try await DirectoryFixture(commands: runner)
+        try fixture.write("secret", [UInt8](repeating: 0x53, count: 1 << 20))
+        try await run("qemu-img", ["create", "-q", "-f", "qcow2", "-o", "compat=1.1", fixture.path("v"), "1M"])
+        try await run("qemu-io", ["-f", "qcow2", "-c", "write -q -P 7 64K 64K", fixture.path("v")])
+        try await run(
+            "qemu-img",
+            [
+                "create", "-q", "-f", "qcow2", "-o", "data_file=\(fixture.path("secret")),data_file_raw=on",
+                fixture.path("evil"), "1M",
+            ])
+        try fixture.write("secret", [UInt8](repeating: 0x53, count: 1 << 20))
+        let evil = try fixture.read("evil")
+        let origin = VolumeRequest.Origin(volume: try await fixture.volume("v"), pool: fixture.pool)
+        runner.meddle(with: fixture.path("v"), header: Array(evil.prefix(64 << 10)))
+        _ = try await fixture.pool.createVolume(
+            VolumeRequest(VolumeDefinition(name: "copy", capacity: 1 << 20), origin: origin), in: fixture.context)
+        #expect(try fixture.read("v").prefix(512) == evil.prefix(512))
+        var expected = [UInt8](repeating: 0, count: 1 << 20)
+        expected.replaceSubrange(64 << 10..<128 << 10, with: repeatElement(7, count: 64 << 10))
+        #expect(try fixture.read("copy") == expected)
+        #expect(try fixture.names() == ["copy", "evil", "secret", "v"])
+    }
+
+    @Test(arguments: ["qcow", "qcow2", "qed", "vdi", "vmdk", "vpc", "parallels"])
+    func `Every format that has a header is converted with that header held still`(format: String) async throws {
+        let fixture = try await DirectoryFixture()
+        let bytes = (0..<3 << 20).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 11) }
+        try fixture.write("raw", bytes)
+        try await run("qemu-img", ["convert", "-f", "raw", "-O", format, fixture.path("raw"), fixture.path("v")])
+        let origin = VolumeRequest.Origin(volume: try await fixture.volume("v"), pool: fixture.pool)
+        #expect(origin.volume.definition.target.format != .raw)
+        let copy = try await fixture.pool.createVolume(
+            VolumeRequest(VolumeDefinition(name: "copy", capacity: 0), origin: origin), in: fixture.context)
+        #expect(copy.value.definition.capacity.map { $0 >= 3 << 20 } == true)
+        #expect(try fixture.read("copy").starts(with: bytes))
+    }
+
+    @Test func `An image that QEMU works on is busy`() async throws {
+        let fixture = try await DirectoryFixture()
+        try await fixture.create("v", 1 << 20) { $0.target.format = .qcow2 }
+        let volume = try await fixture.volume("v")
+        let runner = SubprocessRunner()
+        // qemu-io opens the image, and then waits for this test by reading a pipe.
+        let pipe = fixture.temporary.appending("pipe").string
+        try #require(mkfifo(pipe, 0o600) == 0)
+        async let guest = runner.run(
+            Command(
+                Tool(name: "qemu-io", package: "qemu-utils"),
+                ["-f", "qcow2", "-c", "write -q 0 64K", "-c", "write -q -s \(pipe) 64K 64K", fixture.path("v")]),
+            until: .after(.seconds(120)))
+        let writer = try await Task.detached { try FileDescriptor.open(FilePath(pipe), .writeOnly) }.value
+        await expect(.busy) {
+            try await fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 2 << 20), in: fixture.context)
+        }
+        await expect(.busy) {
+            try await fixture.pool.createVolume(
+                VolumeRequest(
+                    VolumeDefinition(name: "copy", capacity: 1 << 20),
+                    origin: .init(volume: volume, pool: fixture.pool)),
+                in: fixture.context)
+        }
+        try writer.writeAll([1])
+        try writer.close()
+        _ = try await guest
+        let grown = try await fixture.pool.resizeVolume(
+            volume, to: ResizeRequest(capacity: 2 << 20), in: fixture.context)
+        #expect(grown.isChanged)
     }
 
     @Test func `A failure of qemu-img leaves nothing behind`() async throws {

@@ -83,3 +83,6 @@ int san_file_move(int folder, const char *_Nonnull name, int destination, const 
 int64_t san_link_read(int folder, const char *_Nonnull name, char *_Nonnull buffer, size_t count);
 /// flock(2) with LOCK_EX and LOCK_NB.
 int san_file_try_lock(int descriptor);
+/// Whether QEMU has an image open (block/file-posix.c: bytes 100 + n are locked for what is done to it, 200 + n for what nobody else may do;
+/// 1 is to write, 3 to resize): 1 where that is in the way of reading it, or of writing to it, 0 where not or where nothing can be told.
+int san_image_in_use(int descriptor, int for_writing);

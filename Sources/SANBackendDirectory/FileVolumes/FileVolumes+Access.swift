@@ -1,3 +1,4 @@
+import CLinux
 import SANModel
 
 extension FileVolumes {
@@ -59,6 +60,16 @@ extension FileVolumes {
         guard other.kind == .file, (own.device, own.inode) == (other.device, other.inode) else { return }
         throw StorageError(
             .invalidArgument, "'\(end.path.printable)' is the file of volume '\(volume.name.printable)' itself",
+            subject: .volume(volume.name.printable))
+    }
+
+    /// Refuses an image that a virtual machine works on, before its header is believed: what its guest writes could be another one.
+    ///
+    /// - Throws: `busy`.
+    func requireUnused(_ file: OpenFile, _ volume: Volume, forWriting: Bool) throws(StorageError) {
+        guard san_image_in_use(file.descriptor, forWriting ? 1 : 0) == 1 else { return }
+        throw StorageError(
+            .busy, "'\(volume.name.printable)' is in use by a virtual machine, or a program of QEMU: stop that first",
             subject: .volume(volume.name.printable))
     }
 

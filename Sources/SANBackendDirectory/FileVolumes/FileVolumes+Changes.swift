@@ -45,7 +45,12 @@ extension FileVolumes {
         _ volume: Volume, to request: ResizeRequest, _ monitor: TransferMonitor
     ) throws(StorageError) -> ResizeStep {
         let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.readWrite) }
-        let (header, status) = try image(of: file, named: volume.name)
+        var (header, status) = try image(of: file, named: volume.name)
+        if [.qcow2, "qed"].contains(header.format) {
+            // Believed only as read while no guest writes to it: QEMU opens what it names.
+            try requireUnused(file, volume, forWriting: true)
+            (header, status) = try image(of: file, named: volume.name)
+        }
         try header.refuseExternalData(of: volume)
         let wanted = request.capacity
         if header.spansFile || header.format == "luks" {

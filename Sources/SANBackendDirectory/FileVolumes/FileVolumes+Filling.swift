@@ -51,6 +51,8 @@ extension FileVolumes {
                 let copy = try staging.makeFile()
                 try setCopyOnWrite(of: copy, plan)
                 let isShared = try FileCopy.copy(file, to: copy, monitor)
+                // A guest may have changed the header since it was judged; in the copy it can't.
+                try files.image(of: copy, named: origin.name).header.refuseExternalData(of: origin)
                 if case .raw(let wanted?) = plan.kind, wanted >= size, !isShared {
                     try copy.allocate(0, status.size, monitor)
                 }
@@ -68,8 +70,12 @@ extension FileVolumes {
                     subject: .volume(origin.name.printable))
             }
             try plan.requireConversion()
+            let isFrozen = try await blocking(context) { () throws(StorageError) in
+                try freeze(file, status.size, header, origin, in: staging)
+            }
             try await convert(
-                files.location.appending(origin.name), header.format.driver, staging, plan, passphrase, in: context)
+                files.location.appending(origin.name), header.format.driver, isFrozen: isFrozen, staging, plan,
+                passphrase, in: context)
         }
         try await grow(staging, plan, from: size, header, in: context)
     }
@@ -93,20 +99,37 @@ extension FileVolumes {
         let isSparse = !isRaw || (plan.definition.allocation.map { $0 < origin.definition.capacity ?? 0 } ?? false)
         let summary = try await pool.download(origin, to: sink, TransferRequest(isSparse: isSparse), in: context)
         try await blocking(context.renewed) { () throws(StorageError) in try file.sync() }
-        if !isRaw { try await convert(path(staging, name), "raw", staging, plan, passphrase, in: context) }
+        if !isRaw {
+            try await convert(path(staging, name), "raw", isFrozen: false, staging, plan, passphrase, in: context)
+        }
         try await grow(staging, plan, from: summary.bytes, .spanningFile(.raw), in: context)
     }
 
     /// Conversions go on as long as they need: only the user ends them.
     private func convert(
-        _ origin: FilePath, _ format: String, _ staging: Staging, _ plan: CreationPlan, _ passphrase: SecretBytes?,
-        in context: OperationContext
+        _ origin: FilePath, _ format: String, isFrozen: Bool, _ staging: Staging, _ plan: CreationPlan,
+        _ passphrase: SecretBytes?, in context: OperationContext
     ) async throws(StorageError) {
         var (target, options) = ("raw", [String]())
         if case .image(let format, let given) = plan.kind { (target, options) = (format, given) }
         try await QemuImg(commands: commands).convert(
-            origin, format: format, to: path(staging), format: target, options: options, passphrase: passphrase,
-            until: .never)
+            origin, format: format, frozen: isFrozen ? path(staging, Staging.frozen) : nil, to: path(staging),
+            format: target, options: options, passphrase: passphrase, until: .never)
+    }
+
+    /// Keeps the header that was judged for QEMU, whatever a guest makes of it meanwhile.
+    ///
+    /// - Returns: false for raw data, which has none.
+    private func freeze(
+        _ file: OpenFile, _ size: UInt64, _ seen: ImageHeader, _ origin: Volume, in staging: Staging
+    ) throws(StorageError) -> Bool {
+        guard seen.format.driver != "raw" else { return false }
+        try requireUnused(file, origin, forWriting: false)
+        var bytes = [UInt8](repeating: 0, count: Int(min(size, UInt64(ImageHeader.longestHeader))))
+        let count = try file.read(into: &bytes, at: 0)
+        let frozen = try FrozenHeader(Array(bytes.prefix(count)), size: size, seen: seen, of: origin).overlay()
+        try staging.makeFile(Staging.frozen).write(frozen, count: frozen.count, at: 0)
+        return true
     }
 
     /// Gives the copy the capacity that was asked for, where that is more than its origin's.

@@ -26,13 +26,14 @@ struct QemuImg: Sendable {
         var format: String
     }
 
+    /// - Parameter frozen: the overlay with the image's start, see ``FrozenHeader``; nil for raw data, whose bytes mean nothing to QEMU.
     func convert(
-        _ origin: FilePath, format: String, to path: FilePath, format target: String, options: [String],
-        passphrase: SecretBytes?, until deadline: Deadline
+        _ origin: FilePath, format: String, frozen: FilePath?, to path: FilePath, format target: String,
+        options: [String], passphrase: SecretBytes?, until deadline: Deadline
     ) async throws(StorageError) {
         var arguments = ["convert", "-q", "-O", target] + QemuImg.secret(passphrase)
         if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
-        arguments += [QemuImg.blockNode(origin, format: format, backing: .none), path.string]
+        arguments += [QemuImg.blockNode(origin, format: format, frozen: frozen, backing: .none), path.string]
         try await run(arguments, passphrase, until: deadline)
     }
 
@@ -66,21 +67,28 @@ struct QemuImg: Sendable {
 
     /// A block node as QEMU's `json:` pseudo-protocol has it.
     static func blockNode(
-        _ path: FilePath, format: String, backing: StandIn, encryption: String? = nil
+        _ path: FilePath, format: String, frozen: FilePath? = nil, backing: StandIn, encryption: String? = nil
     ) -> String {
-        var node = "json:{\"driver\":\(json(format)),\"file\":{\"driver\":\"file\",\"filename\":\(json(path.string))}"
+        var file = fileNode(path)
+        if let frozen {
+            let rest = "{\"driver\":\"raw\",\"file\":\(file)}"
+            file = "{\"driver\":\"qcow2\",\"file\":\(fileNode(frozen)),\"backing\":\(rest)}"
+        }
+        var node = "json:{\"driver\":\(json(format)),\"file\":\(file)"
         if ["qcow2", "qcow", "qed", "vmdk"].contains(format) {
             switch backing {
             case .none: node += ",\"backing\":null"
-            case .zeros(let file):
-                node +=
-                    ",\"backing\":{\"driver\":\"raw\",\"file\":{\"driver\":\"file\",\"filename\":\(json(file.string))}}"
+            case .zeros(let file): node += ",\"backing\":{\"driver\":\"raw\",\"file\":\(fileNode(file))}"
             }
         }
         if let encryption {
             node += ",\"encrypt\":{\"format\":\(json(encryption)),\"key-secret\":\(json(secretID))}"
         }
         return node + "}"
+    }
+
+    private static func fileNode(_ path: FilePath) -> String {
+        "{\"driver\":\"file\",\"filename\":\(json(path.string))}"
     }
 
     private static func json(_ text: String) -> String {

@@ -17,6 +17,7 @@ final class Staging: Sendable {
     /// The names of files in it.
     static let volume = "volume"
     static let origin = "origin"
+    static let frozen = "frozen"
 
     private let pool: OpenFile
     let name: String
@@ -104,7 +105,7 @@ final class Staging: Sendable {
 
     /// A leftover is swept by the next creation, so failures don't count.
     private static func remove(_ folder: OpenFile, _ name: String, from pool: OpenFile) {
-        for file in [volume, origin] {
+        for file in [volume, origin, frozen] {
             if unsafe san_file_remove(folder.descriptor, file, 0) == -EISDIR {
                 _ = unsafe san_file_remove(folder.descriptor, file, 1)
             }
