@@ -70,7 +70,9 @@ public enum CommandLineTool {
     /// Help, version and completion are what was asked for; the rest is a mistake of the command line.
     private static func finish(parsing error: any Error, _ printer: Printer) -> Int32 {
         let text = SANCtl.fullMessage(for: error)
-        if SANCtl.exitCode(for: error) == .success { return printer.print(Report(.lines(text + "\n"))) }
+        if SANCtl.exitCode(for: error) == .success {
+            return printer.print(Report(.lines(BashWords.completing(text) + "\n")))
+        }
         if printer.format == .json {
             return printer.print(StorageError(.invalidArgument, SANCtl.message(for: error)))
         }

@@ -146,6 +146,65 @@ struct BuiltProgramTests {
         #expect(outcome.text == "start stop\nsan1 san2\n--autostart\n", "\(outcome.diagnostics)")
     }
 
+    @Test("bash takes a volume's name as a word, colons and quotes and all, and runs nothing that is in it")
+    func completionOfOddNames() async throws {
+        let program = try BuiltProgram()
+        let outcome = try await program.script(
+            #"""
+            PATH=$(dirname "$SANCTL"):$PATH
+            sanctl -q pool define-as odd dir --target "$FOLDER/odd"
+            mkdir "$FOLDER/odd" && cd "$FOLDER/odd"
+            touch unit:0:0:1 unit:0:0:2 "it's" 'v`touch run`' 'w$(touch run)' 'two words'
+            sanctl -q pool start odd
+            set +u
+            source <(sanctl --generate-completion-script bash)
+            offer() { # LINE WORD...: the words as bash splits them
+                COMP_LINE=$1 COMP_POINT=${#1} COMPREPLY=()
+                shift
+                COMP_WORDS=(sanctl volume info "$@") COMP_CWORD=$(($# + 2))
+                __sanctl_whole_words sanctl "${@: -1}" info
+                (IFS='|'; echo "${COMPREPLY[*]}")
+            }
+            offer 'sanctl volume info u' u
+            offer 'sanctl volume info unit:' unit :
+            offer 'sanctl volume info unit:0:0:1' unit : 0 : 0 : 1
+            offer 'sanctl volume info unit\:0' 'unit\:0'
+            offer 'sanctl volume info i' i
+            offer 'sanctl volume info v' v
+            offer 'sanctl volume info w' w
+            offer 'sanctl volume info "two' '"two'
+            offer 'sanctl volume info two\ w' 'two\ w'
+            ls run 2>/dev/null || echo "nothing was run"
+            """#)
+        #expect(
+            outcome.text == #"""
+                unit:0:0:1|unit:0:0:2
+                0:0:1|0:0:2
+                1
+                unit:0:0:1|unit:0:0:2
+                it's
+
+
+                two words
+                two words
+                nothing was run
+
+                """#, "\(outcome.diagnostics)")
+    }
+
+    @Test("zsh is given names whose colons aren't the ends of names")
+    func completionForZsh() async throws {
+        let program = try BuiltProgram()
+        let outcome = try await program.script(
+            #"""
+            mkdir "$FOLDER/odd" && touch "$FOLDER/odd/unit:0:0:1"
+            "$SANCTL" -q pool define-as odd dir --target "$FOLDER/odd"
+            "$SANCTL" -q pool start odd
+            SAP_SHELL=zsh SAP_SHELL_VERSION=5.9 "$SANCTL" ---completion volume info -- positional@0 3 1 sanctl volume info u
+            """#)
+        #expect(outcome.text.hasPrefix(#"unit\:0\:0\:1"# + "\n"), "\(outcome.diagnostics)")
+    }
+
     @Test("a dir pool from its definition to its end; qemu takes what attach-info says")
     func directory() async throws {
         let program = try BuiltProgram()

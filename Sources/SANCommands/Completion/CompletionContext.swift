@@ -1,3 +1,4 @@
+import ArgumentParser
 import SANEngine
 import SANModel
 
@@ -47,8 +48,27 @@ enum CompletionContext {
         do {
             let names = try await read(try Session(assembly: assembly, options: options).engine())
             return names.filter { $0.hasPrefix(prefix) && $0.terminalSafe == $0 }
+                .compactMap { offered($0, to: .requesting) }
         } catch {
             return []
+        }
+    }
+
+    /// A name as the shell's script has to be given it; nil where the shell would run what is in it.
+    ///
+    /// bash's `compgen -W` expands its words, and readline leaves backquotes as they are in the line: a file named `` `reboot` `` would be
+    /// run. zsh's `_describe` ends a name at a colon.
+    private static func offered(_ name: String, to shell: CompletionShell?) -> String? {
+        switch shell {
+        case .bash? where name.contains(where: { "`$!".contains($0) }): nil
+        case .bash?:
+            "'" + name.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#) + "'"
+        case .zsh?:
+            name.reduce(into: "") { text, character in
+                if character == ":" || character == "\\" { text.append("\\") }
+                text.append(character)
+            }
+        default: name
         }
     }
 
