@@ -53,6 +53,32 @@ import Testing
         }
     }
 
+    /// Growing or shrinking what has no payload would cut the key slots off.
+    @Test func `A detached LUKS header has no capacity`() throws {
+        var one = HandMadeImage.luks.bytes
+        one.replaceSubrange(104..<108, with: [0, 0, 0, 0])
+        let two = HandMadeImage.luks2.bytes
+        for bytes in [one, two.replacing(Array("16777216".utf8), with: Array("0000000".utf8) + [UInt8(ascii: "0")])] {
+            let header = try #require(Self.header(bytes, fileSize: 16 << 20))
+            #expect(header.format == "luks" && header.capacity == nil && header.payloadOffset == nil)
+            #expect(header.flaws.count == 1)
+        }
+    }
+
+    @Test func `A LUKS 2 header of the greatest length is read as far as its text goes`() throws {
+        var bytes = HandMadeImage.luks2.bytes
+        bytes.replaceSubrange(8..<16, with: HandMadeImage.big64(4 << 20))
+        guard case .needs(let count) = ImageHeader.parse(bytes.span, fileSize: 24 << 20) else {
+            Issue.record("The text may go on")
+            return
+        }
+        #expect(count == ImageHeader.longestHeader)
+        bytes += [UInt8](repeating: 0, count: count - bytes.count)
+        let header = try #require(Self.header(bytes, fileSize: 24 << 20))
+        #expect(header.capacity == 8 << 20)
+        #expect(header.flaws.isEmpty)
+    }
+
     @Test func `A capacity over 2^63 - 1 is a flaw, not a number`() throws {
         var bytes = HandMadeImage.qcow2(version: 3).bytes
         bytes.replaceSubrange(24..<32, with: [UInt8](repeating: 0xFF, count: 8))

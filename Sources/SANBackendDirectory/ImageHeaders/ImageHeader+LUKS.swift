@@ -18,7 +18,7 @@ extension ImageHeader {
         guard bytes.count >= 208, let sectors = bytes.bigEndian(UInt32.self, at: 104) else { return .needs(208) }
         var header = ImageHeader("luks")
         header.encryption = .luks
-        header.setPayload(at: UInt64(sectors) * 512, fileSize: fileSize, size: nil)
+        header.setPayload(at: UInt64(sectors) * 512, after: 592, fileSize: fileSize, size: nil)
         return .header(header)
     }
 
@@ -26,20 +26,27 @@ extension ImageHeader {
         guard let size = bytes.bigEndian(UInt64.self, at: 8), bytes.count >= 4096 else { return .needs(4096) }
         var header = ImageHeader("luks")
         header.encryption = .luks2
-        guard size > 4096, size <= UInt64(longestHeader), size <= fileSize else {
+        // 16 KiB to 4 MiB; the text in it is much shorter, and only so much of it is looked at.
+        guard size > 4096, size <= 4 << 20, size <= fileSize else {
             header.flaws.append("The length of its LUKS 2 header makes no sense, so its capacity isn't known")
             return .header(header)
         }
-        guard let json = bytes.cString(at: 4096, limit: Int(size) - 4096) else { return .needs(Int(size)) }
+        let end = min(Int(size), longestHeader)
+        guard let json = bytes.cString(at: 4096, limit: end - 4096) else { return .needs(end) }
         guard let segment = LUKS2Segment(metadata: json) else {
             header.flaws.append("Its LUKS 2 header has no data segment that can be read, so its capacity isn't known")
             return .header(header)
         }
-        header.setPayload(at: segment.offset, fileSize: fileSize, size: segment.size)
+        header.setPayload(at: segment.offset, after: size, fileSize: fileSize, size: segment.size)
         return .header(header)
     }
 
-    private mutating func setPayload(at offset: UInt64, fileSize: UInt64, size: UInt64?) {
+    /// - Parameter end: of the header. The payload of a detached header, in another file or device, begins at 0.
+    private mutating func setPayload(at offset: UInt64, after end: UInt64, fileSize: UInt64, size: UInt64?) {
+        guard offset >= end else {
+            flaws.append("It is a detached LUKS header: the data is elsewhere, so its capacity isn't known")
+            return
+        }
         guard offset <= fileSize else {
             flaws.append("The payload of the LUKS volume begins behind the end of the file")
             return
