@@ -75,6 +75,28 @@ import Testing
         #expect(try await fixture.volumes().isEmpty)
         try await fixture.create("a", 512)
         #expect(try fixture.names() == [live.name, "a"].sorted())
+        // A refresh does it too: the space that a killed creation holds must not wait for the next one.
+        try FileManager.default.createDirectory(
+            atPath: fixture.path(".sanctl-dead"), withIntermediateDirectories: false)
+        try fixture.write(".sanctl-dead/volume", [1])
+        #expect(try await fixture.volumes().keys.sorted() == ["a"])
+        #expect(try fixture.names() == [live.name, "a"].sorted())
+    }
+
+    @Test func `Messages name the new volume, not the private folder it is made in`() async throws {
+        let fixture = try await DirectoryFixture(commands: RecordingRunner(status: 1))
+        for (format, capacity) in [(VolumeFormat.raw, 1 << 62), (.qcow2, 1 << 20)] as [(VolumeFormat, ByteCount)] {
+            do throws(StorageError) {
+                var definition = VolumeDefinition(name: "big", capacity: capacity)
+                definition.target.format = format
+                _ = try await fixture.pool.createVolume(VolumeRequest(definition), in: fixture.context)
+                Issue.record("There is no room for it, or no program to make it")
+            } catch {
+                #expect(error.message.contains("'\(fixture.path("big"))'"))
+                #expect(!error.message.contains(".sanctl-"))
+            }
+        }
+        #expect(try fixture.names().isEmpty)
     }
 
     @Test func `Raw volumes grow and shrink`() async throws {

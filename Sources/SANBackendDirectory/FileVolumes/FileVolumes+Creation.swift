@@ -25,10 +25,26 @@ extension FileVolumes {
                 return try publish(staging, plan)
             }
         } catch {
+            switch error.code {
             // A thread that was given up on may still write there: the folder then goes with its last user.
-            if error.code != .timedOut, error.code != .cancelled { staging.end() }
-            throw error
+            case .timedOut: break
+            case .cancelled: await end(staging, context)
+            default: staging.end()
+            }
+            guard error.subject.values[.tool] != nil else { throw error }
+            var said = error
+            said.message = "'\(path.printable)/\(plan.name.text)' wasn't made: \(error.message)"
+            throw said
         }
+    }
+
+    /// Removes what a cancelled creation has made, unless its storage hangs: this task's own waits end at once by now.
+    private func end(_ staging: Staging, _ context: OperationContext) async {
+        let removal = Task {
+            // What can't be removed now is swept later.
+            try? await blocking(context.renewed) { () throws(StorageError) in staging.end() }  // see above
+        }
+        await removal.value
     }
 
     private func stage(_ plan: CreationPlan) throws(StorageError) -> Staging {
@@ -36,7 +52,7 @@ extension FileVolumes {
         do throws(StorageError) {
             _ = try folder.status(of: plan.name.text)
         } catch  where error.code == .notFound {
-            return try Staging(in: folder)
+            return try Staging(in: folder, for: plan.name.text)
         }
         throw Staging.exists(plan.name, in: folder)
     }

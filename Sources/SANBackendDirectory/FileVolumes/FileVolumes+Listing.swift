@@ -53,6 +53,7 @@ private final class Listing: Sendable {
             capacity: ByteCount(system.capacity), allocation: ByteCount(system.capacity - system.free),
             available: ByteCount(system.free), permissions: permissions)
         entries = try FolderEntries(of: folder)
+        Staging.sweep(folder, entries)
     }
 
     /// Takes batches until none is left.

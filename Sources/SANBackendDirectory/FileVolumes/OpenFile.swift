@@ -42,8 +42,12 @@ final class OpenFile: Sendable {
     }
 
     /// Opens a file of this folder, never through a link and never blocking on a pipe or device.
-    func open(_ name: String, _ flags: Int32, mode: UInt32 = 0) throws(StorageError) -> OpenFile {
-        let path = path(of: name)
+    ///
+    /// - Parameter shown: the path for messages, if it isn't the file's own.
+    func open(
+        _ name: String, _ flags: Int32, mode: UInt32 = 0, shownAs shown: String? = nil
+    ) throws(StorageError) -> OpenFile {
+        let path = shown ?? path(of: name)
         let result = unsafe san_file_open(descriptor, name, flags | O_NOFOLLOW | O_NONBLOCK, mode)
         return OpenFile(adopting: try check(result, cannot: "open", path), path: path)
     }

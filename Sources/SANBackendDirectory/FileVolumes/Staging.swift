@@ -11,7 +11,7 @@ import Synchronization
 /// A private folder inside of the pool's, in which a volume is made before it is moved to its name in one step.
 ///
 /// So nobody sees half a volume, a program that writes to a path can't be led astray by a link, and a killed process leaves something that
-/// is known to be rubbish: its lock is free, and the next creation removes it.
+/// is known to be rubbish: its lock is free, and the next creation or refresh removes it.
 final class Staging: Sendable {
     static let prefix = ".sanctl-"
     /// The names of files in it.
@@ -23,11 +23,14 @@ final class Staging: Sendable {
     let name: String
     /// Open and locked for as long as this lives.
     let folder: OpenFile
+    /// The volume that is made here, which messages are about: nobody knows the private folder.
+    private let purpose: String?
     private let hasEnded = Mutex(false)
 
-    init(in pool: OpenFile) throws(StorageError) {
+    init(in pool: OpenFile, for purpose: String? = nil) throws(StorageError) {
         try Staging.sweep(pool)
         self.pool = pool
+        self.purpose = purpose
         // Another process may sweep the folder between its making and its locking; then the next name is tried.
         for _ in 0..<16 {
             let name = Staging.prefix + String(UInt64.random(in: 0...UInt64.max), radix: 16)
@@ -60,7 +63,8 @@ final class Staging: Sendable {
 
     /// Makes the file that will be the volume, empty and private.
     func makeFile(_ name: String = Staging.volume) throws(StorageError) -> OpenFile {
-        try folder.open(name, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)
+        let shown = purpose.map { pool.path(of: $0) }
+        return try folder.open(name, O_RDWR | O_CREAT | O_EXCL, mode: 0o600, shownAs: shown)
     }
 
     /// Gives the volume its name.
@@ -92,18 +96,21 @@ final class Staging: Sendable {
         return folder
     }
 
-    /// Removes what killed processes have left.
     private static func sweep(_ pool: OpenFile) throws(StorageError) {
         let again = unsafe san_file_open(pool.descriptor, ".", O_RDONLY | O_DIRECTORY, 0)
         let listed = OpenFile(adopting: try check(again, cannot: "open", pool.path), path: pool.path)
-        let entries = try FolderEntries(of: listed)
+        sweep(pool, try FolderEntries(of: listed))
+    }
+
+    /// Removes what killed processes have left, among the names in the pool's folder.
+    static func sweep(_ pool: OpenFile, _ entries: FolderEntries) {
         for index in 0..<entries.count where entries.bytes(at: index).starts(with: prefix.utf8) {
             guard let name = entries.name(at: index), let folder = locked(name, in: pool) else { continue }
             remove(folder, name, from: pool)
         }
     }
 
-    /// A leftover is swept by the next creation, so failures don't count.
+    /// A leftover is swept by the next creation or refresh, so failures don't count.
     private static func remove(_ folder: OpenFile, _ name: String, from pool: OpenFile) {
         for file in [volume, origin, frozen] {
             if unsafe san_file_remove(folder.descriptor, file, 0) == -EISDIR {
