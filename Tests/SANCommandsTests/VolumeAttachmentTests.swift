@@ -126,6 +126,16 @@ struct VolumeAttachmentTests {
         )
     }
 
+    @Test("LUKS 2 is refused where qemu would refuse it")
+    func secondLUKS() throws {
+        var volume = image("/x", format: "luks")
+        volume.definition.target.encryption = EncryptionDefinition(format: .luks2)
+        let attachment = try attach(volume)
+        #expect(throws: StorageError.self) { try attachment.blockDevice() }
+        #expect(throws: StorageError.self) { try attachment.disk(target: "vda") }
+        #expect(try attachment.path() == "/x")
+    }
+
     @Test("Text that XML can't hold is refused, not mangled")
     func unspeakable() throws {
         #expect(throws: StorageError.self) { try attach(image("/a\u{1}b", format: "raw")).disk(target: "vda") }

@@ -33,8 +33,13 @@ extension VolumeAttachment {
         return .object(node)
     }
 
-    /// - Throws: `unsupported`.
+    /// - Throws: `unsupported`, for LUKS 2 too, which qemu can't open.
     func driver() throws(StorageError) -> String {
+        guard encryption?.format != .luks2 else {
+            throw StorageError(
+                .unsupported, "qemu doesn't open LUKS 2: use --for path, and open it with cryptsetup",
+                subject: .volume(name))
+        }
         guard let driver = VolumeAttachment.drivers[format] else {
             throw StorageError(
                 .unsupported, "qemu has no driver for the format \(format.rawValue.printable)", subject: .volume(name))
