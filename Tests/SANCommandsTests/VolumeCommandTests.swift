@@ -247,6 +247,19 @@ struct VolumeCommandTests {
         #expect(errors.text.contains("caused by: 4 bytes were written before that and are safe\n"))
     }
 
+    @Test("a wipe that is cancelled says that the volume isn't wiped, not that bytes are safe", .timeLimit(.minutes(2)))
+    func cancelledWipe() async throws {
+        let lab = try await disk()
+        lab.storage.state.withLock { $0.isStuck = true }
+        let errors = MemorySink()
+        let console = lab.console(input: .standardInput, errors: errors)
+        let work = Task { await lab.run(["volume", "wipe", "unit:0:0:1", "--yes", "--progress", "json"], on: console) }
+        await errors.waitFor(#""done":33554432"#)
+        work.cancel()
+        #expect(await work.value == 130)
+        #expect(errors.text.contains("caused by: The volume isn't wiped: "))
+    }
+
     @Test("wipe and delete: --yes without a terminal, a question on one, and no is no")
     func confirmation() async throws {
         let lab = try await disk()

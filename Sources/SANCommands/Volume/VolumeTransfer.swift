@@ -123,7 +123,7 @@ struct VolumeWipe: StorageCommand {
             progress.finish()
             return .moved(summary, located, "Wiped \(summary.bytes.human) of")
         } catch {
-            throw error.leaving(progress.done, of: located)
+            throw progress.done == 0 ? error : error.leavingUnwiped(located)
         }
     }
 }
@@ -140,7 +140,15 @@ extension Report {
 }
 
 extension StorageError {
-    /// The error of a failed upload or wipe, saying how much of the volume isn't what it was.
+    /// The error of a wipe that had begun: how far a pass came says nothing about what can still be read.
+    fileprivate func leavingUnwiped(_ located: LocatedVolume) -> StorageError {
+        adding(
+            cause: StorageError(
+                .invalidState, "The volume isn't wiped: what was on it may still be there, in part or whole",
+                subject: .volume(located.volume.name)))
+    }
+
+    /// The error of a failed upload, saying how much of the volume isn't what it was.
     fileprivate func leaving(_ done: ByteCount, of located: LocatedVolume) -> StorageError {
         if done == 0 { return self }
         return adding(
