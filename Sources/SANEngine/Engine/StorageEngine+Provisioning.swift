@@ -28,7 +28,7 @@ extension StorageEngine {
             definition, preallocatesMetadata: preallocatesMetadata, from: source, until: deadline)
         do throws(StorageError) {
             let change = try await provisioning.createVolume(request, in: context(until: deadline))
-            try await note(change.value, named: change.value.name, in: record.name)
+            try await noteDone("made", change.value, named: change.value.name, in: record.name)
             return change.map { LocatedVolume(pool: record.name, poolType: type(of: record), volume: $0) }
         } catch {
             let new = VolumeHold(record: record, volume: Volume(definition), locks: [])
@@ -76,7 +76,7 @@ extension StorageEngine {
         do throws(StorageError) {
             let change = try await provisioning.resizeVolume(
                 hold.volume, to: ResizeRequest(capacity: wanted, allocates: allocates), in: context(until: deadline))
-            try await note(change.value, named: hold.volume.name, in: hold.pool)
+            try await noteDone("resized", change.value, named: hold.volume.name, in: hold.pool)
             return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: $0) }
         } catch {
             throw finished(error, hold)
@@ -97,10 +97,25 @@ extension StorageEngine {
         do throws(StorageError) {
             let change = try await provisioning.deleteVolume(
                 hold.volume, deletingSnapshots: deletingSnapshots, in: context(until: deadline))
-            try await note(nil, named: hold.volume.name, in: hold.pool)
+            try await noteDone("deleted", nil, named: hold.volume.name, in: hold.pool)
             return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: hold.volume) }
         } catch {
             throw finished(error, hold)
+        }
+    }
+
+    /// Notes what was done on the storage; where that fails the error says that it was done all the same.
+    private func noteDone(
+        _ done: String, _ volume: Volume?, named name: String, in pool: String
+    ) async throws(StorageError) {
+        do throws(StorageError) {
+            try await note(volume, named: name, in: pool)
+        } catch {
+            throw error.adding(
+                cause: StorageError(
+                    .invalidState,
+                    "'\(name.printable)' was \(done) before that; refresh the pool when its list can be written again",
+                    subject: .volume(name.printable)))
         }
     }
 
