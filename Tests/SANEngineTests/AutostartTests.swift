@@ -32,6 +32,21 @@ struct AutostartTests {
         #expect(try await engine.pools(PoolFilter(isActive: false, isAutostarted: false)).map(\.name) == ["unmarked"])
     }
 
+    @Test("the mark of a pool that is gone can be taken away")
+    func staleMark() async throws {
+        let fixture = try EngineFixture()
+        let mark = LocalFile(fixture.folder.appending("etc/storage/autostart/gone.xml"))
+        try LocalFolder(fixture.folder.appending("etc/storage/autostart")).create()
+        try mark.link(to: "../gone.xml")
+        let outcome = try #require(try await fixture.engine.startAutostartedPools().first)
+        #expect(throws: StorageError.self) { try outcome.result.get() }
+        if case .failure(let error) = outcome.result { #expect(error.message.contains("autostart --disable")) }
+        #expect(await failureCode { _ = try await fixture.engine.setAutostart(ofPool: "gone", to: true) } == .notFound)
+        #expect(try await fixture.engine.setAutostart(ofPool: "gone", to: false).isChanged)
+        #expect(try mark.status() == nil)
+        #expect(await failureCode { _ = try await fixture.engine.setAutostart(ofPool: "gone", to: false) } == .notFound)
+    }
+
     @Test("what a type can do is told by its conformances, what is missing by its availability")
     func capabilities() async throws {
         let fixture = try EngineFixture()

@@ -25,9 +25,22 @@ extension StorageEngine {
         return outcomes.sorted { $0.pool.precedesNaturally($1.pool) }
     }
 
+    private func knows(_ name: String) -> Bool {
+        let record = try? record(of: name)  // what can't be read is there
+        return record?.exists ?? true
+    }
+
     private func startMarked(_ name: String) async -> AutostartOutcome {
         do throws(StorageError) {
             return AutostartOutcome(pool: name, result: .success(try await startPool(name)))
+        } catch  where error.code == .notFound && !knows(name) {
+            return AutostartOutcome(
+                pool: name,
+                result: .failure(
+                    StorageError(
+                        .notFound,
+                        "There is no pool '\(name.printable)' any more; take its mark away with 'sanctl pool autostart --disable'",
+                        subject: .pool(name.printable))))
         } catch {
             return AutostartOutcome(pool: name, result: .failure(error))
         }

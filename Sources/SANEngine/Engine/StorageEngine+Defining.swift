@@ -59,6 +59,7 @@ extension StorageEngine {
         ofPool reference: String, to isOn: Bool
     ) async throws(StorageError) -> Change<PoolStatus> {
         let deadline = newDeadline()
+        if !isOn, let left = try await unmarkMissing(reference, until: deadline) { return left }
         let (lock, record) = try await hold(reference, .exclusive, for: .autostart, until: deadline)
         defer { lock.release() }
         if record.isAutostarted == isOn { return .unchanged(record.status) }
@@ -68,6 +69,26 @@ extension StorageEngine {
             try definitions.setAutostart(record.name, to: isOn)
         }
         return .changed(try recordUnderLock(of: record.name).status)
+    }
+
+    /// Takes away the mark of a pool that isn't there any more, which each boot would complain about.
+    ///
+    /// - Returns: nil where there is such a pool, or no such mark.
+    private func unmarkMissing(
+        _ name: String, until deadline: Deadline
+    ) async throws(StorageError) -> Change<PoolStatus>? {
+        guard try definitions.autostarted().contains(name), (try? PoolValidation.check(name: name)) != nil  // nobody's
+        else { return nil }
+        let lock = try await locks.acquire(
+            .lifeCycle(pool: name), .exclusive, for: "autostart", until: deadline)
+        defer { lock.release() }
+        let record = try recordUnderLock(of: name)
+        guard !record.exists else { return nil }
+        let definitions = definitions
+        try await withUninterruptedThread(named: "san-autostart") { () throws(StorageError) in
+            try definitions.setAutostart(name, to: false)
+        }
+        return .changed(try recordUnderLock(of: name).status)
     }
 
     /// The checks that need no other pool and no host.
