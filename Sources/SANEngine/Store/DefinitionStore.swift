@@ -41,11 +41,7 @@ struct DefinitionStore: Sendable {
             }
             return .definition(definition)
         } catch {
-            var broken = error.about(.pool, name.printable).about(.path, path(of: name).string.printable)
-            if let location = error.location {
-                broken.message = "\(location): \(error.message)"
-            }
-            return .broken(broken)
+            return .broken(error.about(.pool, name.printable).about(.path, path(of: name).string.printable))
         }
     }
 

@@ -11,11 +11,17 @@ extension StorageError {
         let code: Code =
             switch errno {
             case .noSuchFileOrDirectory: .notFound
-            case .permissionDenied, .notPermitted: .permissionDenied
+            case .permissionDenied, .notPermitted, .readOnlyFileSystem, .tooManySymbolicLinkLevels: .permissionDenied
             default: .hostFailure
             }
+        let remedy =
+            switch errno {
+            case .tooManySymbolicLinkLevels: ": it is a link, and links aren't followed here"
+            case .noSpace, .diskQuotaExceeded: ": make room and try again"
+            default: ""
+            }
         return StorageError(
-            code, "Can't \(action) \(path.string.printable): \(errno)", subject: .path(path.string.printable))
+            code, "Can't \(action) \(path.string.printable): \(errno)\(remedy)", subject: .path(path.string.printable))
     }
 
     /// The same with `errno` as the last call left it; called right after the call.

@@ -10,8 +10,10 @@ public struct Problem: Sendable, Hashable {
         self.subject = subject
     }
 
+    /// A place in a document is told in the message.
     public init(_ error: StorageError) {
-        self.init(code: error.code, message: error.message, subject: error.subject)
+        let place = error.location.map { "\($0): " } ?? ""
+        self.init(code: error.code, message: place + error.message, subject: error.subject)
     }
 }
 
