@@ -201,8 +201,15 @@ struct BuiltProgramTests {
             "$SANCTL" -q pool define-as odd dir --target "$FOLDER/odd"
             "$SANCTL" -q pool start odd
             SAP_SHELL=zsh SAP_SHELL_VERSION=5.9 "$SANCTL" ---completion volume info -- positional@0 3 1 sanctl volume info u
+            touch "$FOLDER/odd/two words"
+            "$SANCTL" -q pool refresh odd
+            for typed in 'two\ w' '"two'; do
+                SAP_SHELL=zsh SAP_SHELL_VERSION=5.9 "$SANCTL" ---completion volume info -- positional@0 3 9 \
+                    sanctl volume info "$typed" | head -n 1
+            done
             """#)
-        #expect(outcome.text.hasPrefix(#"unit\:0\:0\:1"# + "\n"), "\(outcome.diagnostics)")
+        #expect(
+            outcome.text == #"unit\:0\:0\:1"# + "\n \ntwo words\ntwo words\n", "\(outcome.diagnostics)")
     }
 
     @Test("a dir pool from its definition to its end; qemu takes what attach-info says")

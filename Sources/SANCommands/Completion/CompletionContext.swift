@@ -47,11 +47,18 @@ enum CompletionContext {
         options.timeout = .seconds(2)
         do {
             let names = try await read(try Session(assembly: assembly, options: options).engine())
+            let prefix = plainStart(of: prefix)
             return names.filter { $0.hasPrefix(prefix) && $0.terminalSafe == $0 }
                 .compactMap { offered($0, to: .requesting) }
         } catch {
             return []
         }
+    }
+
+    /// What is typed, up to the first mark of the shell's own in it: the shell itself looks at the rest.
+    private static func plainStart(of typed: String) -> Substring {
+        let marks = "\"'\\"
+        return (typed.first.map(marks.contains) == true ? typed.dropFirst() : typed[...]).prefix { !marks.contains($0) }
     }
 
     /// A name as the shell's script has to be given it; nil where the shell would run what is in it.
