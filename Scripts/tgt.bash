@@ -3,6 +3,9 @@
 # A private tgtd (user-space iSCSI target) on loopback, for the demo and the bench; sourced, not run.
 # Needs: $tgt_folder. Sets: $tgt_port, $tgt_pid.
 
+# Debian has tgtd and tgtadm where an ordinary user's PATH doesn't lead.
+PATH=$PATH:/usr/sbin:/sbin
+
 tgt_adm() { TGT_IPC_SOCKET=$tgt_folder/socket tgtadm --control-port 1 --lld iscsi "$@"; }
 
 tgt_listens() { [[ -n $(ss -Hltn "src = 127.0.0.1 and sport = :$1") ]]; }
