@@ -64,7 +64,8 @@ let package = Package(
             swiftSettings: nativeSettings
         ),
         .target(
-            name: "SANHost", dependencies: ["SANModel", "CLinux", system, subprocess], swiftSettings: nativeSettings
+            name: "SANHost", dependencies: ["SANModel", "CLinux", "CLibUdev", system, subprocess],
+            swiftSettings: nativeSettings
         ),
         .target(
             name: "SANXML",
@@ -86,7 +87,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "SANHostTests", dependencies: ["SANHost", "SANTestSupport", system], swiftSettings: settings
+            name: "SANHostTests", dependencies: ["SANHost", "SANTestSupport", "CLinux", system], swiftSettings: settings
         ),
         .testTarget(
             name: "SANEngineTests",
@@ -113,6 +114,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .systemLibrary(name: "CLibXML2", pkgConfig: "libxml-2.0", providers: [.apt(["libxml2-dev"])]),
+        .systemLibrary(name: "CLibUdev", pkgConfig: "libudev", providers: [.apt(["libudev-dev"])]),
         .systemLibrary(name: "CLibISCSI", pkgConfig: "libiscsi", providers: [.apt(["libiscsi-dev"])]),
     ]
 )

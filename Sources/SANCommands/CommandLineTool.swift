@@ -103,6 +103,6 @@ public enum CommandLineTool {
 extension Assembly {
     /// Every backend of this build.
     static let backends: @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend] = { commands, host in
-        Backends.all(host: host, commands: commands)
+        Backends.all(host: host, commands: commands, events: UdevMonitor())
     }
 }

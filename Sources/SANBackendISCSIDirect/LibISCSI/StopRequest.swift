@@ -1,3 +1,4 @@
+import SANHost
 import SANModel
 import Synchronization
 

@@ -1,3 +1,4 @@
+import SANHost
 import SANModel
 
 /// Writes what a download brings to its sink, on a thread of its own.

@@ -1,3 +1,4 @@
+import SANHost
 import SANModel
 
 /// Reads the source of an upload into the ring, on a thread of its own.

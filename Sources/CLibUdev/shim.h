@@ -1,0 +1,3 @@
+// libudev's monitor, as SANHost uses it.
+#pragma once
+#include <libudev.h>
