@@ -57,6 +57,8 @@ static int status(int folder, const char *name, int flags, struct san_file_statu
     out->allocation = from.stx_blocks * 512;
     out->inode = from.stx_ino;
     out->device = (uint64_t)from.stx_dev_major << 32 | from.stx_dev_minor;
+    int is_node = S_ISBLK(from.stx_mode) || S_ISCHR(from.stx_mode);
+    out->node = is_node ? (uint64_t)from.stx_rdev_major << 32 | from.stx_rdev_minor : 0;
     out->mode = from.stx_mode;
     out->owner = from.stx_uid;
     out->group = from.stx_gid;
@@ -79,6 +81,11 @@ int san_file_status(int descriptor, struct san_file_status *out) {
 
 int san_file_status_at(int folder, const char *name, struct san_file_status *out) {
     return status(folder, name, AT_SYMLINK_NOFOLLOW, out);
+}
+
+int san_file_status_behind(int folder, const char *name, struct san_file_status *out) {
+    // What is cached will do: a file server that hangs must not hold the caller.
+    return status(folder, name, AT_STATX_DONT_SYNC, out);
 }
 
 static uint64_t product(uint64_t left, uint64_t right) {

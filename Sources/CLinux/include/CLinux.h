@@ -2,6 +2,7 @@
 #pragma once
 #include <stdint.h>
 
+#include "CLinuxDevices.h"
 #include "CLinuxFiles.h"
 
 /// eventfd(2) in semaphore mode, close-on-exec.

@@ -10,6 +10,8 @@ struct san_file_status {
     uint64_t allocation;
     uint64_t inode;
     uint64_t device;
+    /// Which device a device node stands for, the major number above bit 32; 0 for other files.
+    uint64_t node;
     uint32_t mode;
     uint32_t owner;
     uint32_t group;
@@ -40,6 +42,8 @@ int san_file_modes(int descriptor);
 int san_file_status(int descriptor, struct san_file_status *_Nonnull status);
 /// statx(2) of a name in a folder; a link is not followed.
 int san_file_status_at(int folder, const char *_Nonnull name, struct san_file_status *_Nonnull status);
+/// statx(2) of what a name in a folder leads to.
+int san_file_status_behind(int folder, const char *_Nonnull name, struct san_file_status *_Nonnull status);
 int san_file_system(int descriptor, struct san_file_system *_Nonnull system);
 /// getdents64(2)
 int64_t san_directory_read(int descriptor, void *_Nonnull buffer, size_t count);

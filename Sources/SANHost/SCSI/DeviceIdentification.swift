@@ -36,6 +36,9 @@ public struct DeviceIdentification: Sendable, Hashable {
             .lazy.compactMap(\.designator.identity).first
     }
 
+    /// Every designator that identifies the unit, as `scsi_id` spells it, in the page's order.
+    public var identities: [String] { designators.compactMap(\.identity) }
+
     /// One designator of a unit.
     public struct Designator: Sendable, Hashable {
         /// 1 T10 vendor identification, 2 EUI-64, 3 NAA, 8 SCSI name string.
