@@ -64,7 +64,8 @@ let package = Package(
             swiftSettings: nativeSettings
         ),
         .target(
-            name: "SANHost", dependencies: ["SANModel", "CLinux", "CLibUdev", system, subprocess],
+            name: "SANHost",
+            dependencies: ["SANModel", "CLinux", "CLibUdev", "CDeviceMapper", system, subprocess],
             swiftSettings: nativeSettings
         ),
         .target(
@@ -75,6 +76,8 @@ let package = Package(
         ),
         .target(name: "SANModel", swiftSettings: settings),
         .target(name: "CLinux"),
+        // No system library target, as those have no code of their own: its log function can't be written in Swift.
+        .target(name: "CDeviceMapper", linkerSettings: [.linkedLibrary("devmapper")]),
         .target(
             name: "SANTestSupport", dependencies: ["SANEngine", "SANHost", "SANModel", system], path: "Tests/Support",
             swiftSettings: settings

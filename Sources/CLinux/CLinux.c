@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 int san_event_create(void) {
@@ -64,4 +68,30 @@ int san_signals_wait(int pipe) {
 int san_memory_file_create(const char *name) {
     int descriptor = memfd_create(name, MFD_CLOEXEC);
     return descriptor < 0 ? -errno : descriptor;
+}
+
+int san_unix_connect(const char *name, int is_abstract) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t start = is_abstract ? 1 : 0, length = strlen(name);
+    if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    memcpy(address.sun_path + start, name, length);
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return -errno;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + start + length);
+    if (connect(descriptor, (struct sockaddr *)&address, size) == 0) return descriptor;
+    int error = errno;
+    (void)close(descriptor);
+    return -error;
+}
+
+int san_descriptor_wait(int descriptor, int is_writing, int milliseconds) {
+    struct pollfd wish = {.fd = descriptor, .events = is_writing ? POLLOUT : POLLIN};
+    int count = poll(&wish, 1, milliseconds);
+    if (count < 0) return errno == EINTR ? 0 : -errno;
+    return count > 0;
+}
+
+int64_t san_socket_send(int descriptor, const void *bytes, size_t count) {
+    ssize_t sent = send(descriptor, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent < 0 ? -errno : sent;
 }

@@ -1,5 +1,6 @@
 // System calls that Swift's Glibc module doesn't show. Each returns a result or -errno.
 #pragma once
+#include <stddef.h>
 #include <stdint.h>
 
 #include "CLinuxDevices.h"
@@ -20,3 +21,9 @@ int san_signals_watch(const int *_Nullable signals, int count);
 int san_signals_wait(int pipe);
 /// memfd_create(2), close-on-exec: a file without a name, in memory.
 int san_memory_file_create(const char *_Nonnull name);
+/// A stream socket, non-blocking and close-on-exec, connected to a name of unix(7); an abstract name is given without its NUL.
+int san_unix_connect(const char *_Nonnull name, int is_abstract);
+/// poll(2) of one descriptor for reading or writing: 1, 0 after so many milliseconds, or -errno.
+int san_descriptor_wait(int descriptor, int is_writing, int milliseconds);
+/// send(2) without SIGPIPE, once; never blocks.
+int64_t san_socket_send(int descriptor, const void *_Nonnull bytes, size_t count);

@@ -17,6 +17,19 @@ public func withBlockingThread<Value: Sendable>(
     _ body: @escaping @Sendable () throws(StorageError) -> Value,
     abandoned: @escaping @Sendable (Value) -> Void = { _ in }
 ) async throws(StorageError) -> Value {
+    try await withBlockingCall(
+        until: deadline, waitingFor: what, startedBy: { OneShotThread.start(name: name, $0) }, body,
+        abandoned: abandoned)
+}
+
+/// The same for a thread that is there already.
+///
+/// - Parameter start: has a closure run on that thread, now or later.
+func withBlockingCall<Value: Sendable>(
+    until deadline: Deadline, waitingFor what: String, startedBy start: (@escaping @Sendable () -> Void) -> Void,
+    _ body: @escaping @Sendable () throws(StorageError) -> Value,
+    abandoned: @escaping @Sendable (Value) -> Void = { _ in }
+) async throws(StorageError) -> Value {
     let call = BlockingCall<Value>()
     let timer = Task {
         try await Task.sleep(until: deadline.instant, clock: .continuous)
@@ -26,7 +39,7 @@ public func withBlockingThread<Value: Sendable>(
     let result = await withTaskCancellationHandler {
         await withCheckedContinuation { continuation in
             guard call.begin(continuation) else { return }
-            OneShotThread.start(name: name) {
+            start {
                 do throws(StorageError) {
                     let value = try body()
                     if !call.finish(.success(value)) { abandoned(value) }
