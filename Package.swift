@@ -41,7 +41,9 @@ let package = Package(
         ),
         .target(
             name: "SANBackends",
-            dependencies: ["SANBackendDirectory", "SANBackendISCSIDirect", "SANEngine", "SANHost"],
+            dependencies: [
+                "SANBackendDirectory", "SANBackendISCSIDirect", "SANBackendMultipath", "SANEngine", "SANHost",
+            ],
             swiftSettings: settings
         ),
         .target(
@@ -53,6 +55,10 @@ let package = Package(
             name: "SANBackendISCSIDirect",
             dependencies: ["SANEngine", "SANHost", "SANModel", "CLibISCSI", system],
             swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANBackendMultipath", dependencies: ["SANBlockVolumes", "SANEngine", "SANHost", "SANModel"],
+            swiftSettings: settings
         ),
         .target(
             name: "SANBlockVolumes", dependencies: ["SANEngine", "SANHost", "SANModel", "CLinux", system],
@@ -107,6 +113,10 @@ let package = Package(
         ),
         .testTarget(
             name: "SANBackendISCSIDirectTests", dependencies: ["SANBackendISCSIDirect", "SANTestSupport", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANBackendMultipathTests", dependencies: ["SANBackendMultipath", "SANTestSupport", system],
             swiftSettings: settings
         ),
         .testTarget(

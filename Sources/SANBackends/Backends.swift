@@ -1,5 +1,6 @@
 import SANBackendDirectory
 import SANBackendISCSIDirect
+import SANBackendMultipath
 public import SANEngine
 public import SANHost
 
@@ -14,6 +15,7 @@ public enum Backends {
         [
             DirectoryBackend(host: host, commands: commands),
             ISCSIDirectBackend(host: host),
+            MultipathBackend(host: host, mapper: host.deviceMapper),
         ]
     }
 }

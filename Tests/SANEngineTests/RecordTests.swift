@@ -47,6 +47,9 @@ struct RecordTests {
         unit.paths = [.init(device: "sdb", state: "running", portal: "10.0.0.1:3260", port: "p", hctl: "h"), .init()]
         unit.linksByPath = ["/dev/disk/by-path/x"]
         unit.linksByID = ["/dev/disk/by-id/x", "/dev/disk/by-id/y"]
+        unit.map = MultipathMap(
+            alias: "mpatha", policy: "service-time 0", features: ["queue_if_no_path"], hardwareHandler: "alua",
+            isQueueing: true, groups: [.init(state: "active", selector: "service-time 0", devices: ["sda", "sdb"])])
         var volume = Volume(definition, unit: unit)
         volume.parent = "base@snap"
         volume.snapshots = 3

@@ -86,7 +86,7 @@ struct RefreshTests {
         let fixture = try EngineFixture()
         let engine = fixture.engine
         try await fixture.running(volumes: [EngineFixture.volume("v")])
-        try fixture.write("run/storage/p.vols", "SANVOLS2 and what not")
+        try fixture.write("run/storage/p.vols", "SANVOLS3 and what not")
         let (status, volumes) = try await engine.volumes(ofPool: "p")
         #expect(volumes.isEmpty && status.problems.first?.message.contains("refresh the pool") == true)
         #expect(await failureCode { _ = try await engine.volume(VolumeReference("v", pool: "p")) } == .hostFailure)

@@ -14,6 +14,7 @@ extension LogicalUnit {
         object["block_size"] = .optional(blockSize)
         object["transport"] = .optional(transport)
         object["multipath"] = .optional(multipath)
+        object["map"] = map?.json
         object["paths"] = .nonEmpty(paths.map(\.json))
         var links = JSONObject()
         links["by_path"] = .nonEmpty(linksByPath.map { .string($0) })
@@ -34,6 +35,7 @@ extension LogicalUnit {
         fields.add("Block size", blockSize.map { String($0) })
         fields.add("Transport", transport)
         fields.add("Multipath", multipath)
+        map?.add(to: &fields)
         for path in paths { fields.add("Path state", path.text) }
         for link in linksByPath + linksByID { fields.add("Link", link) }
     }

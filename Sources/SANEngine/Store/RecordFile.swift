@@ -4,7 +4,7 @@ import SANModel
 enum RecordFile {
     enum Kind: String {
         case state = "SANSTAT2"
-        case volumes = "SANVOLS2"
+        case volumes = "SANVOLS3"
     }
 
     private static let headerLength = 24

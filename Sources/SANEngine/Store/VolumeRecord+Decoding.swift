@@ -127,7 +127,22 @@ extension RecordDecoder {
         }
         unit.linksByPath = try list { decoder throws(DamagedRecord) in try decoder.text() }
         unit.linksByID = try list { decoder throws(DamagedRecord) in try decoder.text() }
+        unit.map = try optional { decoder throws(DamagedRecord) in try decoder.map() }
         return unit
+    }
+
+    private mutating func map() throws(DamagedRecord) -> MultipathMap {
+        var map = MultipathMap(alias: try text(), policy: try optionalText())
+        map.features = try list { decoder throws(DamagedRecord) in try decoder.text() }
+        map.hardwareHandler = try optionalText()
+        map.isQueueing = try flag()
+        map.groups = try list { decoder throws(DamagedRecord) in
+            let (state, selector) = (try decoder.text(), try decoder.text())
+            return MultipathMap.Group(
+                state: state, selector: selector,
+                devices: try decoder.list { decoder throws(DamagedRecord) in try decoder.text() })
+        }
+        return map
     }
 
     mutating func problems() throws(DamagedRecord) -> [Problem] {

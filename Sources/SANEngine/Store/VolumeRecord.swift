@@ -118,6 +118,20 @@ extension RecordEncoder {
         }
         put(list: unit.linksByPath) { $0.put($1) }
         put(list: unit.linksByID) { $0.put($1) }
+        put(unit.map) { $0.put($1) }
+    }
+
+    private mutating func put(_ map: MultipathMap) {
+        put(map.alias)
+        put(map.policy)
+        put(list: map.features) { $0.put($1) }
+        put(map.hardwareHandler)
+        put(map.isQueueing)
+        put(list: map.groups) { encoder, group in
+            encoder.put(group.state)
+            encoder.put(group.selector)
+            encoder.put(list: group.devices) { $0.put($1) }
+        }
     }
 
     mutating func put(_ problem: Problem) {

@@ -39,8 +39,10 @@ public struct LogicalUnit: Sendable, Hashable {
     public var transport: String?
     /// In bytes, where it is known.
     public var blockSize: UInt32?
-    /// The multipath map that it is a path of.
+    /// The path of the multipath map that it is a path of, or that it is.
     public var multipath: String?
+    /// How the map works, for the volume of a multipath map.
+    public var map: MultipathMap?
     public var paths: [Path]
     /// Links below `/dev/disk/by-path` and `/dev/disk/by-id`.
     public var linksByPath: [String]
@@ -58,7 +60,8 @@ public struct LogicalUnit: Sendable, Hashable {
     public struct Path: Sendable, Hashable {
         /// The kernel's device, `sdb`; nil where the host has none.
         public var device: String?
-        /// `running`, `offline`, `active`, `failed` and so on.
+        /// The SCSI device's state, `running` or `offline`; for a path of a multipath map three words, as `multipath -ll` prints them: whether the
+        /// kernel uses it (`active`, `failed`), what the checker saw (`ready`, `faulty`, `undef` without multipathd), the SCSI device's state.
         public var state: String?
         /// An iSCSI portal, `10.0.0.1:3260`.
         public var portal: String?
