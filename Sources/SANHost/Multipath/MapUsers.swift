@@ -38,13 +38,12 @@ struct MapUsers {
         throw busy(users.joined(separator: ", "))
     }
 
-    /// The error for a map that stayed open until the deadline.
-    func stillOpen(_ map: MappedDevice, cause: StorageError?) throws(StorageError) -> StorageError {
+    /// The error for a map that was still there at the deadline, with the programs that have it open.
+    func stillOpen(causes: [StorageError]) throws(StorageError) -> StorageError {
         let programs = try openers()
-        var reason = map.openCount == 0 ? "it can't be removed" : "it is open"
-        if !programs.isEmpty { reason = programs.joined(separator: ", ") + " has it open" }
-        let error = busy(reason)
-        return cause.map { error.adding(cause: $0) } ?? error
+        var error = busy(programs.isEmpty ? "it can't be removed" : programs.joined(separator: ", ") + " has it open")
+        error.causes = causes
+        return error
     }
 
     private func busy(_ reason: String) -> StorageError {

@@ -65,25 +65,32 @@ public struct MultipathMaps: Sendable {
     private func removeOnceClosed(
         _ uuid: String, _ queue: MapQueue, _ events: any DeviceEventStream, until deadline: Deadline
     ) async throws(StorageError) {
+        var users: MapUsers?
+        var refusals: [StorageError] = []
         var pause = Pause()
-        while let map = try await mapper.device(uuid: uuid, until: deadline) {
-            let users = try MapUsers(of: map, on: host)
-            try users.refuse()
-            try await queue.end(of: map, until: deadline)
-            var refusal: StorageError?
-            do throws(StorageError) {
-                for partition in users.partitions {
-                    _ = try await mapper.remove(uuid: partition, until: deadline)
+        do throws(StorageError) {
+            while let map = try await mapper.device(uuid: uuid, until: deadline) {
+                let now = try MapUsers(of: map, on: host)
+                users = now
+                try now.refuse()
+                try await queue.end(of: map, until: deadline)
+                do throws(StorageError) {
+                    for partition in now.partitions { _ = try await mapper.remove(uuid: partition, until: deadline) }
+                    try await removeNow(map, until: deadline)
+                } catch {
+                    guard error.code == .busy else { throw error }
+                    refusals = [error]
                 }
-                try await removeNow(map, until: deadline)
-            } catch {
-                guard error.code == .busy else { throw error }
-                refusal = error
+                guard let left = try await mapper.device(uuid: uuid, until: deadline) else { return }
+                if left.isSuspended, !map.isSuspended { _ = try await mapper.resume(uuid: uuid, until: deadline) }
+                guard !deadline.hasPassed else {
+                    throw StorageError(.timedOut, "The multipath map \(map.name.printable) is still there")
+                }
+                try await pause.wait(for: events, until: deadline)
             }
-            guard let left = try await mapper.device(uuid: uuid, until: deadline) else { return }
-            if left.isSuspended, !map.isSuspended { _ = try await mapper.resume(uuid: uuid, until: deadline) }
-            guard !deadline.hasPassed else { throw try users.stillOpen(left, cause: refusal) }
-            try await pause.wait(for: events, until: deadline)
+        } catch {
+            guard error.code == .timedOut, let users else { throw error }
+            throw try users.stillOpen(causes: refusals)
         }
     }
 
