@@ -42,7 +42,7 @@ let package = Package(
         .target(
             name: "SANBackends",
             dependencies: [
-                "SANBackendDirectory", "SANBackendISCSIDirect", "SANBackendMultipath", "SANEngine", "SANHost",
+                "SANBackendDirectory", "SANBackendISCSIDirect", "SANBackendMultipath", "SANBackendSCSI", "SANEngine", "SANHost",
             ],
             swiftSettings: settings
         ),
@@ -59,6 +59,10 @@ let package = Package(
         .target(
             name: "SANBackendMultipath", dependencies: ["SANBlockVolumes", "SANEngine", "SANHost", "SANModel"],
             swiftSettings: settings
+        ),
+        .target(
+            name: "SANBackendSCSI", dependencies: ["SANBlockVolumes", "SANEngine", "SANHost", "SANModel"],
+            swiftSettings: nativeSettings
         ),
         .target(
             name: "SANBlockVolumes", dependencies: ["SANEngine", "SANHost", "SANModel", "CLinux", system],

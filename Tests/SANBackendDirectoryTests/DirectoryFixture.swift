@@ -40,6 +40,8 @@ struct DirectoryFixture {
     ) -> OperationContext {
         OperationContext(
             deadline: .after(.seconds(120)), patience: patience, secrets: secrets, progress: progress,
+            coordinator: HostCoordinator(runtime: "/nonexistent"),
+            activations: ActivationStore(runtime: "/nonexistent", host: HostRoot("/nonexistent")),
             logger: Logger(label: "test"))
     }
 

@@ -45,6 +45,8 @@ enum PoolFixture {
     ) -> OperationContext {
         OperationContext(
             deadline: .after(deadline), patience: patience, secrets: secrets, progress: progress,
+            coordinator: HostCoordinator(runtime: "/nonexistent"),
+            activations: ActivationStore(runtime: "/nonexistent", host: HostRoot("/nonexistent")),
             logger: Logger(label: "test"))
     }
 

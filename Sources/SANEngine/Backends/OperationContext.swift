@@ -11,16 +11,23 @@ public struct OperationContext: Sendable {
     public var patience: Duration
     public var secrets: any SecretResolving
     public var progress: any ProgressReporting
+    /// For work on what other pools and processes share.
+    public var coordinator: HostCoordinator
+    /// What the pools did to this host, to be undone at their stop.
+    public var activations: ActivationStore
     public var logger: Logger
 
     public init(
         deadline: Deadline, patience: Duration, secrets: any SecretResolving,
-        progress: any ProgressReporting = NoProgress(), logger: Logger
+        progress: any ProgressReporting = NoProgress(), coordinator: HostCoordinator, activations: ActivationStore,
+        logger: Logger
     ) {
         self.deadline = deadline
         self.patience = patience
         self.secrets = secrets
         self.progress = progress
+        self.coordinator = coordinator
+        self.activations = activations
         self.logger = logger
     }
 }

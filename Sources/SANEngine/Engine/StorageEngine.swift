@@ -10,6 +10,8 @@ public struct StorageEngine: Sendable {
     let definitions: DefinitionStore
     let live: LiveStore
     let locks: LockFolder
+    let coordinator: HostCoordinator
+    let activations: ActivationStore
     let secretStore: SecretStore
     let duplicates: DuplicateSource
 
@@ -37,6 +39,8 @@ public struct StorageEngine: Sendable {
         live = LiveStore(folder: configuration.runtime.appending("storage"), host: configuration.host)
         let locks = LockFolder(folder: configuration.runtime.appending("locks"))
         self.locks = locks
+        coordinator = HostCoordinator(runtime: configuration.runtime)
+        activations = ActivationStore(runtime: configuration.runtime, host: configuration.host)
         secretStore = SecretStore(
             configuration: configuration, locks: locks)
         duplicates = DuplicateSource(resolving: hosts)
@@ -50,7 +54,7 @@ public struct StorageEngine: Sendable {
     ) -> OperationContext {
         OperationContext(
             deadline: deadline, patience: configuration.timeout, secrets: secretStore, progress: progress,
-            logger: configuration.logger)
+            coordinator: coordinator, activations: activations, logger: configuration.logger)
     }
 
     /// The backend of a type, available or not.

@@ -5,6 +5,7 @@ enum RecordFile {
     enum Kind: String {
         case state = "SANSTAT2"
         case volumes = "SANVOLS3"
+        case activation = "SANACTV1"
     }
 
     private static let headerLength = 24

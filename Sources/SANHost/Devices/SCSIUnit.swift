@@ -38,6 +38,26 @@ public struct SCSIUnit: Sendable, Hashable {
         return units.sorted { $0.hctl < $1.hctl }
     }
 
+    /// The addresses of a host's units, sorted, without reading what they are.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public static func addresses(ofHost number: UInt32, on host: HostRoot) throws(StorageError) -> [HCTL] {
+        try SysfsFolder("/sys/bus/scsi/devices", on: host).names().lazy.filter { $0.hasPrefix("\(number):") }
+            .compactMap { HCTL($0) }.sorted()
+    }
+
+    /// The unit of a volume's name, `unit:0:0:3`; nil where the host has none.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public static func named(
+        _ unitName: String, ofHost number: UInt32, on host: HostRoot
+    ) throws(StorageError) -> SCSIUnit? {
+        guard let hctl = try addresses(ofHost: number, on: host).first(where: { $0.unitName == unitName }),
+            let folder = try SysfsFolder("/sys/bus/scsi/devices", on: host).target(of: hctl.description)
+        else { return nil }
+        return try SCSIUnit(hctl, folder)
+    }
+
     /// The unit that a block device is; nil for a device that is no SCSI unit.
     public static func of(_ device: BlockDevice) throws(StorageError) -> SCSIUnit? {
         guard let folder = try device.folder.target(of: "device"), let hctl = HCTL(folder.name) else { return nil }
