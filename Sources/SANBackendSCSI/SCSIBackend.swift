@@ -1,6 +1,6 @@
 import SANBlockVolumes
 public import SANEngine
-public import SANHost
+import SANHost
 public import SANModel
 
 /// The `scsi` pool: the units behind one HBA of this host, or behind a virtual HBA that the pool has made for itself.
@@ -11,19 +11,16 @@ public struct SCSIBackend: StorageBackend {
     public static let type = PoolType.scsi
 
     let hbas: VirtualHBAs
-    let users: DeviceUserLookup
     let pace: Settling.Pace
 
     var host: HostRoot { hbas.host }
 
-    /// - Parameter users: tells who uses a disk, so that none is taken away from under somebody.
-    public init(hbas: VirtualHBAs, users: @escaping DeviceUserLookup) {
-        self.init(hbas: hbas, users: users, pace: .standard)
+    public init(hbas: VirtualHBAs) {
+        self.init(hbas: hbas, pace: .standard)
     }
 
-    init(hbas: VirtualHBAs, users: @escaping DeviceUserLookup, pace: Settling.Pace) {
+    init(hbas: VirtualHBAs, pace: Settling.Pace) {
         self.hbas = hbas
-        self.users = users
         self.pace = pace
     }
 
@@ -101,6 +98,3 @@ public struct SCSIBackend: StorageBackend {
             volumes: try BlockVolumes(host: host, targetPath: definition.target?.path), backend: self)
     }
 }
-
-/// Who uses a disk, each in a few words: "mounted on /srv", "process 4711 (qemu-system-x86)".
-public typealias DeviceUserLookup = @Sendable (BlockDevice) throws(StorageError) -> [String]

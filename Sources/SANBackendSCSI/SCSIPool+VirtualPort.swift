@@ -83,33 +83,11 @@ extension SCSIPool {
         var change = Change<Void>.unchanged(())
         if port.managed ?? isOurs {
             let scsiHost = try await scsiHost(until: context.deadline)
-            if let scsiHost { try await requireUnused(scsiHost, until: context.deadline) }
+            if let scsiHost { try await hbas.requireUnused(scsiHost, until: context.deadline) }
             change = try await hbas.delete(
                 wwnn: port.wwnn, wwpn: port.wwpn, coordinator: context.coordinator, until: context.deadline)
         }
         try await context.activations.remove(pool: name)
         return change
-    }
-
-    private func requireUnused(_ scsiHost: SCSIHost, until deadline: Deadline) async throws(StorageError) {
-        let users = backend.users
-        let used = try await withBlockingThread(
-            named: "san-users", until: deadline, waitingFor: "who uses the disks of \(scsiHost.name)"
-        ) { () throws(StorageError) in
-            var used: [String] = []
-            for unit in try scsiHost.units() {
-                guard let block = unit.block else { continue }
-                let names = try users(block)
-                if !names.isEmpty {
-                    used.append("\(unit.hctl.unitName) (\(block.name)): \(names.joined(separator: ", "))")
-                }
-            }
-            return used
-        }
-        guard used.isEmpty else {
-            throw StorageError(
-                .busy, "LUNs of the vHBA '\(scsiHost.name)' are in use: \(used.joined(separator: "; ").printable)",
-                subject: .host(scsiHost.name))
-        }
     }
 }

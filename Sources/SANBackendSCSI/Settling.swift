@@ -99,9 +99,3 @@ struct Settling: Sendable {
     }
 }
 
-extension Deadline {
-    /// When a part of what is left has passed.
-    func part(_ numerator: Int, of denominator: Int) -> Deadline {
-        .after(remaining * numerator / denominator)
-    }
-}

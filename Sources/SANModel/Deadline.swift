@@ -19,6 +19,11 @@ public struct Deadline: Sendable, Hashable, Comparable {
         max(.zero, ContinuousClock.now.duration(to: instant))
     }
 
+    /// When a part of what is left has passed: three quarters for a scan, and the rest for what reads what it found.
+    public func part(_ numerator: Int, of denominator: Int) -> Deadline {
+        .after(remaining * numerator / denominator)
+    }
+
     public var hasPassed: Bool { remaining == .zero }
 
     /// What is left in whole milliseconds, rounded up and clamped for `poll(2)`.

@@ -6,7 +6,7 @@ import SANXML
 struct PoolRecord: Sendable {
     var name: String
     /// Nil for a transient pool.
-    var stored: StoredDefinition?
+    var stored: StoredDefinition<PoolDefinition>?
     var isAutostarted: Bool
     /// What this boot did with it.
     var state: LiveState?

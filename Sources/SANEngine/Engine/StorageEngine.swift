@@ -7,7 +7,9 @@ import SANModel
 public struct StorageEngine: Sendable {
     let configuration: EngineConfiguration
     let backends: [PoolType: any StorageBackend]
-    let definitions: DefinitionStore
+    let definitions: DefinitionStore<PoolDefinition>
+    let nodeDevices: DefinitionStore<NodeDeviceDefinition>
+    let hbas: VirtualHBAs?
     let live: LiveStore
     let locks: LockFolder
     let coordinator: HostCoordinator
@@ -18,17 +20,18 @@ public struct StorageEngine: Sendable {
     /// - Parameters:
     ///   - backends: one for each type of pool; a type without one can be defined and listed, not started.
     ///   - hosts: tells which SCSI host an adapter is, for the check for duplicate sources.
+    ///   - hbas: makes and deletes virtual HBAs; without it they can be defined only.
     public init(
         _ configuration: EngineConfiguration, backends: [any StorageBackend],
-        resolving hosts: any SCSIHostResolving = UnresolvedSCSIHosts()
+        resolving hosts: any SCSIHostResolving = UnresolvedSCSIHosts(), hbas: VirtualHBAs? = nil
     ) {
-        self.init(configuration, backends: backends, resolving: hosts, checkpoint: { _ in })
+        self.init(configuration, backends: backends, resolving: hosts, hbas: hbas, checkpoint: { _ in })
     }
 
     /// - Parameter checkpoint: ends the write of a definition between two steps, for tests.
     init(
         _ configuration: EngineConfiguration, backends: [any StorageBackend],
-        resolving hosts: any SCSIHostResolving = UnresolvedSCSIHosts(),
+        resolving hosts: any SCSIHostResolving = UnresolvedSCSIHosts(), hbas: VirtualHBAs? = nil,
         checkpoint: @escaping AtomicFile.Checkpoint
     ) {
         self.configuration = configuration
@@ -36,6 +39,9 @@ public struct StorageEngine: Sendable {
             backends.map { (type(of: $0).type, $0) }, uniquingKeysWith: { first, _ in first })
         definitions = DefinitionStore(
             folder: configuration.configuration.appending("storage"), checkpoint: checkpoint)
+        nodeDevices = DefinitionStore(
+            folder: configuration.configuration.appending("vhba"), checkpoint: checkpoint)
+        self.hbas = hbas
         live = LiveStore(folder: configuration.runtime.appending("storage"), host: configuration.host)
         let locks = LockFolder(folder: configuration.runtime.appending("locks"))
         self.locks = locks

@@ -20,6 +20,8 @@ struct LockFolder: Sendable {
         /// Names, UUIDs and sources of all pools, for the check and the write of a definition.
         case store
         case secrets
+        /// The stored definitions of virtual HBAs.
+        case virtualHBAs
     }
 
     /// Waits its turn.
@@ -60,6 +62,7 @@ struct LockFolder: Sendable {
             folder.appending("volume").appending(Self.digest(of: pool + "/" + name) + ".lock")
         case .store: folder.appending("store.lock")
         case .secrets: folder.appending("secrets.lock")
+        case .virtualHBAs: folder.appending("vhba.lock")
         }
     }
 
@@ -83,6 +86,7 @@ extension LockFolder.Lock: CustomStringConvertible {
         case .volume(let pool, let name): "Volume '\(name.printable)' of pool '\(pool.printable)'"
         case .store: "The list of pools"
         case .secrets: "The list of secrets"
+        case .virtualHBAs: "The list of vHBAs"
         }
     }
 
@@ -90,7 +94,7 @@ extension LockFolder.Lock: CustomStringConvertible {
         switch self {
         case .lifeCycle(let pool), .refresh(let pool), .state(let pool): error.about(.pool, pool.printable)
         case .volume(let pool, let name): error.about(.volume, name.printable).about(.pool, pool.printable)
-        case .store, .secrets: error
+        case .store, .secrets, .virtualHBAs: error
         }
     }
 }

@@ -3,45 +3,60 @@ import SANModel
 import SANXML
 import SystemPackage
 
-/// The stored definitions, `<config>/storage/NAME.xml`, and the links that mark pools for autostart.
-struct DefinitionStore: Sendable {
+/// A document that is stored under its own name.
+protocol StorableDocument: XMLDocument, Hashable {
+    /// How messages call what it defines.
+    static var noun: String { get }
+    static var subject: StorageError.Subject.Kind { get }
+    var storedName: String? { get }
+}
+
+extension PoolDefinition: StorableDocument {
+    static var noun: String { "pool" }
+    static var subject: StorageError.Subject.Kind { .pool }
+    var storedName: String? { name }
+}
+
+/// The stored definitions, `<config>/storage/NAME.xml`, and the links that mark what they define for autostart.
+struct DefinitionStore<Document: StorableDocument>: Sendable {
     let folder: FilePath
     /// Ends a write between two steps, for tests.
     var checkpoint: AtomicFile.Checkpoint = { _ in }
 
-    private static let suffix = ".xml"
+    private static var suffix: String { ".xml" }
     /// The longest document that is read.
-    private static let limit = 4 << 20
+    private static var limit: Int { 4 << 20 }
 
     private var autostart: FilePath { folder.appending("autostart") }
 
-    /// The names of all stored pools, also of those that don't parse.
+    /// The names of all stored documents, also of those that don't parse.
     func names() throws(StorageError) -> [String] {
         try LocalFolder(folder).names().filter { $0.hasSuffix(Self.suffix) && $0 != Self.suffix }
             .map { String($0.dropLast(Self.suffix.count)) }
     }
 
-    /// - Returns: nil where there is none; a file that can't be read or parsed, or that names another pool, is broken.
-    func load(_ name: String) throws(StorageError) -> StoredDefinition? {
+    /// - Returns: nil where there is none; a file that can't be read or parsed, or that has another name, is broken.
+    func load(_ name: String) throws(StorageError) -> StoredDefinition<Document>? {
         let bytes: [UInt8]
         do throws(StorageError) {
             guard let found = try LocalFile(path(of: name)).readIfPresent(limit: Self.limit) else { return nil }
             bytes = found
         } catch {
-            return .broken(error.about(.pool, name.printable))
+            return .broken(error.about(Document.subject, name.printable))
         }
         do throws(StorageError) {
-            let definition = try PoolDefinition(xml: bytes)
-            guard definition.name == name else {
+            let definition = try Document(xml: bytes)
+            guard definition.storedName == name else {
                 return .broken(
                     StorageError(
                         .malformedDefinition,
-                        "The file's pool is named '\(definition.name.printable)', which isn't the file's name",
+                        "The file's \(Document.noun) is named '\((definition.storedName ?? "").printable)', which isn't the file's name",
                         subject: subject(name)))
             }
             return .definition(definition)
         } catch {
-            return .broken(error.about(.pool, name.printable).about(.path, path(of: name).string.printable))
+            return .broken(
+                error.about(Document.subject, name.printable).about(.path, path(of: name).string.printable))
         }
     }
 
@@ -50,15 +65,15 @@ struct DefinitionStore: Sendable {
         do throws(StorageError) {
             return try LocalFile(path(of: name)).readIfPresent(limit: Self.limit)
         } catch {
-            throw error.about(.pool, name.printable)
+            throw error.about(Document.subject, name.printable)
         }
     }
 
     /// Writes a definition; the old or the new one is there at any moment.
-    func save(_ definition: PoolDefinition) throws(StorageError) {
+    func save(_ definition: Document) throws(StorageError) {
         try LocalFolder(folder).create()
         try AtomicFile.removeLeftovers(in: LocalFolder(folder))
-        try AtomicFile(path(of: definition.name), checkpoint: checkpoint).write(Array(definition.xml.utf8))
+        try AtomicFile(path(of: definition.storedName ?? ""), checkpoint: checkpoint).write(Array(definition.xml.utf8))
     }
 
     /// Removes the definition and its autostart link.
@@ -72,7 +87,7 @@ struct DefinitionStore: Sendable {
         try LocalFile(link(of: name)).status() != nil
     }
 
-    /// The names of all pools that are marked, also of those that aren't stored any more.
+    /// The names of all that are marked, also of those that aren't stored any more.
     func autostarted() throws(StorageError) -> [String] {
         try LocalFolder(autostart).names().filter { $0.hasSuffix(Self.suffix) && $0 != Self.suffix }
             .map { String($0.dropLast(Self.suffix.count)) }
@@ -91,17 +106,17 @@ struct DefinitionStore: Sendable {
     private func link(of name: String) -> FilePath { autostart.appending(name + Self.suffix) }
 
     private func subject(_ name: String) -> StorageError.Subject {
-        StorageError.Subject([.pool: name.printable, .path: path(of: name).string.printable])
+        StorageError.Subject([Document.subject: name.printable, .path: path(of: name).string.printable])
     }
 }
 
 /// What a definition's file holds.
-enum StoredDefinition: Sendable {
-    case definition(PoolDefinition)
+enum StoredDefinition<Document: StorableDocument>: Sendable {
+    case definition(Document)
     /// Why it can't be used; it is reported, never skipped and never overwritten.
     case broken(StorageError)
 
-    var definition: PoolDefinition? {
+    var definition: Document? {
         if case .definition(let definition) = self { definition } else { nil }
     }
 

@@ -1,16 +1,24 @@
 public import SANHost
 public import SANModel
 
+/// Who uses a disk, each in a few words: "mounted on /srv", "process 4711 (qemu-system-x86)".
+public typealias DeviceUserLookup = @Sendable (BlockDevice) throws(StorageError) -> [String]
+
 /// Makes and deletes virtual HBAs: Fibre Channel ports of their own on a physical port (N_Port ID virtualisation).
 public struct VirtualHBAs: Sendable {
     public let host: HostRoot
     public let control: any HBAControl
     public let events: any DeviceEventSource
+    let users: DeviceUserLookup
 
-    public init(host: HostRoot, control: any HBAControl, events: any DeviceEventSource) {
+    /// - Parameter users: tells who uses a disk, so that none is taken away from under somebody.
+    public init(
+        host: HostRoot, control: any HBAControl, events: any DeviceEventSource, users: @escaping DeviceUserLookup
+    ) {
         self.host = host
         self.control = control
         self.events = events
+        self.users = users
     }
 
     /// What tells that something happened to ports, what they see, and disks.
@@ -123,7 +131,7 @@ public struct VirtualHBAs: Sendable {
 
     /// Deletes a virtual port, and with it its SCSI host and disks; waits until they are gone.
     ///
-    /// Whether they are in use is for the caller to see.
+    /// Whether they are in use is for ``requireUnused(_:until:)`` to tell.
     ///
     /// - Returns: unchanged where it is gone already.
     /// - Throws: `invalid_argument` for a physical HBA, `busy`, `permission_denied`, `backend_failure`, `timed_out`, `cancelled`.
@@ -161,5 +169,28 @@ public struct VirtualHBAs: Sendable {
             return left.portName == wwpn ? nil : ()
         }
         return .changed(())
+    }
+
+    /// - Throws: `busy` naming who uses which of the port's disks.
+    public func requireUnused(_ scsiHost: SCSIHost, until deadline: Deadline) async throws(StorageError) {
+        let users = users
+        let used = try await withBlockingThread(
+            named: "san-users", until: deadline, waitingFor: "who uses the disks of \(scsiHost.name)"
+        ) { () throws(StorageError) in
+            var used: [String] = []
+            for unit in try scsiHost.units() {
+                guard let block = unit.block else { continue }
+                let names = try users(block)
+                if !names.isEmpty {
+                    used.append("\(unit.hctl.unitName) (\(block.name)): \(names.joined(separator: ", "))")
+                }
+            }
+            return used
+        }
+        guard used.isEmpty else {
+            throw StorageError(
+                .busy, "LUNs of the vHBA '\(scsiHost.name)' are in use: \(used.joined(separator: "; ").printable)",
+                subject: .host(scsiHost.name))
+        }
     }
 }
