@@ -42,7 +42,8 @@ let package = Package(
         .target(
             name: "SANBackends",
             dependencies: [
-                "SANBackendDirectory", "SANBackendISCSIDirect", "SANBackendMultipath", "SANBackendSCSI", "SANEngine", "SANHost",
+                "SANBackendDirectory", "SANBackendISCSIDirect", "SANBackendMultipath", "SANBackendSCSI", "SANEngine",
+                "SANHost", "SANModel",
             ],
             swiftSettings: settings
         ),

@@ -15,13 +15,13 @@ struct Settling: Sendable {
         var quiet: Duration
         /// Without a change where a login, a target or a unit is missing.
         var patience: Duration
-        /// In all.
+        /// In all; so long also for what is half there.
         var limit: Duration
         /// For the disks of units that a scan has found.
         var disks: Duration
 
         static let standard = Pace(
-            quiet: .milliseconds(500), patience: .seconds(5), limit: .seconds(20), disks: .seconds(5))
+            quiet: .milliseconds(500), patience: .seconds(5), limit: .seconds(20), disks: .seconds(10))
     }
 
     /// Waits after a port was made or taken over; scans targets as they come.
@@ -50,7 +50,8 @@ struct Settling: Sendable {
 
     private func wait(_ sight: PortSight?) -> Duration {
         guard let sight else { return pace.quiet }
-        return sight.isComplete || sight.isDown ? pace.quiet : pace.patience
+        if sight.isComplete || sight.isDown { return pace.quiet }
+        return sight.problem?.code == .busy ? pace.limit : pace.patience
     }
 
     private func scan(_ port: FCHost, _ coordinator: HostCoordinator, until limit: Deadline) async throws(StorageError) {

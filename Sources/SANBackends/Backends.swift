@@ -1,8 +1,10 @@
 import SANBackendDirectory
 import SANBackendISCSIDirect
 import SANBackendMultipath
+import SANBackendSCSI
 public import SANEngine
 public import SANHost
+import SANModel
 
 /// The one list of backends.
 public enum Backends {
@@ -16,6 +18,14 @@ public enum Backends {
             DirectoryBackend(host: host, commands: commands),
             ISCSIDirectBackend(host: host),
             MultipathBackend(host: host, mapper: host.deviceMapper),
+            SCSIBackend(hbas: hbas(host: host, events: events)),
         ]
+    }
+
+    /// The virtual HBAs of a host, made and deleted through sysfs.
+    public static func hbas(host: HostRoot, events: any DeviceEventSource) -> VirtualHBAs {
+        VirtualHBAs(
+            host: host, control: SysfsHBAControl(), events: events,
+            users: { device throws(StorageError) in try DeviceUsers.of(device) })
     }
 }

@@ -13,7 +13,7 @@ public enum CommandLineTool {
         let arguments = Array(CommandLine.arguments.dropFirst())
         let assembly = Assembly(
             environment: ProcessEnvironment.current, console: .standard(), backends: Assembly.backends,
-            commands: SubprocessRunner())
+            hbas: Assembly.hbas, commands: SubprocessRunner())
         let interrupts = Interrupts()
         let work = Task { await run(arguments, assembly) }
         let watch = Task {
@@ -105,4 +105,7 @@ extension Assembly {
     static let backends: @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend] = { commands, host in
         Backends.all(host: host, commands: commands, events: UdevMonitor())
     }
+
+    /// The virtual HBAs of this host.
+    static let hbas: @Sendable (HostRoot) -> VirtualHBAs = { host in Backends.hbas(host: host, events: UdevMonitor()) }
 }

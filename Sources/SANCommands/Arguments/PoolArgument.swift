@@ -25,6 +25,13 @@ struct SecretArgument: ParsableArguments {
     var secret: String
 }
 
+/// The VHBA that a verb is about.
+struct VHBAArgument: ParsableArguments {
+    @Argument(
+        help: "The vHBA's name, its SCSI host (scsi_hostN), or its WWPN.", completion: .custom(CompletionContext.hbas))
+    var vhba: String
+}
+
 /// The FILE that a verb reads.
 struct FileArgument: ParsableArguments {
     @Argument(help: "The document; - is standard input.", completion: .file(extensions: ["xml"]))

@@ -2,7 +2,7 @@ import ArgumentParser
 import SANEngine
 import SANModel
 
-/// What the shell offers for POOL, VOLUME and SECRET: read from the store by the program itself, quickly or not at all.
+/// What the shell offers for POOL, VOLUME, SECRET and VHBA: read from the store by the program itself, quickly or not at all.
 enum CompletionContext {
     /// The assembly of the run that is being parsed; the parser gives its completion closures none.
     @TaskLocal static var assembly: Assembly?
@@ -33,6 +33,10 @@ enum CompletionContext {
     /// The bare usages, as documents and `--secret` name them.
     static let secretUsages: @Sendable ([String], Int, String) async -> [String] = { words, _, prefix in
         await names(words, prefix) { engine in try await engine.secrets().compactMap(\.definition.usage?.name) }
+    }
+
+    static let hbas: @Sendable ([String], Int, String) async -> [String] = { words, _, prefix in
+        await names(words, prefix) { engine in try await engine.virtualHBAs().map(\.name) }
     }
 
     private static func names(

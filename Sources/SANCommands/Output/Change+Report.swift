@@ -27,4 +27,13 @@ extension Report {
             document: ["changed": .bool(change.isChanged), "secret": change.value.json],
             notice: "Secret \(change.value.label) " + (change.isChanged ? done : already) + ".")
     }
+
+    /// One vHBA after a change: `{version, changed, vhba}`.
+    static func change(_ change: Change<VirtualHBAStatus>, done: String, already: String) -> Report {
+        var report = Report(
+            document: ["changed": .bool(change.isChanged), "vhba": change.value.json],
+            notice: "vHBA \(change.value.name) " + (change.isChanged ? done : already) + ".")
+        report.problems = change.value.problems
+        return report
+    }
 }

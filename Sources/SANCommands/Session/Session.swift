@@ -16,16 +16,18 @@ public struct Assembly: Sendable {
     public var environment: [String: String]
     public var console: Console
     public var backends: @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend]
+    public var hbas: @Sendable (HostRoot) -> VirtualHBAs
     public var commands: any CommandRunner
 
     public init(
         environment: [String: String], console: Console,
         backends: @escaping @Sendable (any CommandRunner, HostRoot) -> [any StorageBackend],
-        commands: any CommandRunner
+        hbas: @escaping @Sendable (HostRoot) -> VirtualHBAs, commands: any CommandRunner
     ) {
         self.environment = environment
         self.console = console
         self.backends = backends
+        self.hbas = hbas
         self.commands = commands
     }
 }
@@ -56,7 +58,8 @@ struct Session: Sendable {
             EngineConfiguration(
                 configuration: locations.configuration, state: locations.state, runtime: locations.runtime,
                 volatile: locations.volatile, host: host, commands: commands, timeout: options.timeout, logger: logger),
-            backends: assembly.backends(commands, host))
+            backends: assembly.backends(commands, host), resolving: SysfsSCSIHosts(host: host),
+            hbas: assembly.hbas(host))
     }
 
     private static var workingDirectory: FilePath? {

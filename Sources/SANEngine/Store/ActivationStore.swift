@@ -22,12 +22,7 @@ public struct ActivationStore: Sendable {
     ///
     /// - Throws: `host_failure` for a damaged file, `permission_denied`.
     public func load(pool: String) throws(StorageError) -> [String: String]? {
-        let bytes: [UInt8]
-        do throws(StorageError) {
-            bytes = try LocalFile(path(of: pool)).read(limit: Self.limit)
-        } catch  where error.code == .notFound {
-            return nil
-        }
+        guard let bytes = try LocalFile(path(of: pool)).readIfPresent(limit: Self.limit) else { return nil }
         let boot = try host.bootIdentity()
         do throws(DamagedRecord) {
             var decoder = try RecordFile.open(bytes, as: .activation)

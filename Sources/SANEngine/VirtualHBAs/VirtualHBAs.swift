@@ -1,8 +1,8 @@
 public import SANHost
 public import SANModel
 
-/// Who uses a disk, each in a few words: "mounted on /srv", "process 4711 (qemu-system-x86)".
-public typealias DeviceUserLookup = @Sendable (BlockDevice) throws(StorageError) -> [String]
+/// Who uses a disk: ``DeviceUsers/of(_:)`` on a real host.
+public typealias DeviceUserLookup = @Sendable (BlockDevice) throws(StorageError) -> [DeviceUse]
 
 /// Makes and deletes virtual HBAs: Fibre Channel ports of their own on a physical port (N_Port ID virtualisation).
 public struct VirtualHBAs: Sendable {
@@ -174,23 +174,21 @@ public struct VirtualHBAs: Sendable {
     /// - Throws: `busy` naming who uses which of the port's disks.
     public func requireUnused(_ scsiHost: SCSIHost, until deadline: Deadline) async throws(StorageError) {
         let users = users
-        let used = try await withBlockingThread(
+        let refusals = try await withBlockingThread(
             named: "san-users", until: deadline, waitingFor: "who uses the disks of \(scsiHost.name)"
         ) { () throws(StorageError) in
-            var used: [String] = []
+            var refusals: [StorageError] = []
             for unit in try scsiHost.units() {
                 guard let block = unit.block else { continue }
-                let names = try users(block)
-                if !names.isEmpty {
-                    used.append("\(unit.hctl.unitName) (\(block.name)): \(names.joined(separator: ", "))")
-                }
+                let uses = try users(block)
+                if !uses.isEmpty { refusals.append(DeviceUse.refusal(of: "\(unit.hctl.unitName) (\(block.name))", uses)) }
             }
-            return used
+            return refusals
         }
-        guard used.isEmpty else {
-            throw StorageError(
-                .busy, "LUNs of the vHBA '\(scsiHost.name)' are in use: \(used.joined(separator: "; ").printable)",
-                subject: .host(scsiHost.name))
-        }
+        guard let first = refusals.first else { return }
+        let more = refusals.count > 1 ? ", and \(refusals.count - 1) more" : ""
+        throw StorageError(
+            .busy, "LUNs of the vHBA '\(scsiHost.name)' are in use: \(first.message)\(more)",
+            subject: .host(scsiHost.name), causes: Array(refusals.dropFirst()))
     }
 }

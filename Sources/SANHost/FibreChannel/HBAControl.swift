@@ -1,5 +1,5 @@
 public import SANModel
-public import SystemPackage
+import SystemPackage
 
 /// What can be asked of the HBAs of this host: to look for units, to have virtual ports made and deleted.
 ///

@@ -17,6 +17,9 @@ struct CommandLab {
     let folder: TemporaryFolder
     let storage: FakeStorage
     var environment: [String: String] = [:]
+    var hbas: @Sendable (HostRoot) -> VirtualHBAs = { host in
+        VirtualHBAs(host: host, control: SysfsHBAControl(), events: ScriptedDeviceEvents(), users: { _ in [] })
+    }
 
     init(_ volumes: [Volume] = []) throws {
         folder = try TemporaryFolder()
@@ -43,7 +46,7 @@ struct CommandLab {
             arguments,
             Assembly(
                 environment: locations.merging(environment) { _, own in own }, console: console,
-                backends: { _, _ in [FakeBackend(storage: storage)] }, commands: SubprocessRunner()))
+                backends: { _, _ in [FakeBackend(storage: storage)] }, hbas: hbas, commands: SubprocessRunner()))
     }
 
     /// Runs one command line to its end.
