@@ -72,6 +72,7 @@ let package = Package(
         .target(
             name: "SANEngine",
             dependencies: ["SANModel", "SANXML", "SANHost", system, logging],
+            exclude: ["Transfers"],
             swiftSettings: nativeSettings
         ),
         .target(

@@ -66,6 +66,8 @@ struct MapFixture {
     static var context: OperationContext {
         OperationContext(
             deadline: .after(.seconds(120)), patience: .seconds(60), secrets: NoSecrets(),
+            coordinator: HostCoordinator(runtime: "/nonexistent"),
+            activations: ActivationStore(runtime: "/nonexistent", host: HostRoot("/nonexistent")),
             logger: Logger(label: "test"))
     }
 }

@@ -46,8 +46,8 @@ package enum Poll {
     package static let readable = Int16(POLLIN)
 
     package struct Interest {
-        var descriptor: Int32
-        var events: Int16
+        package var descriptor: Int32
+        package var events: Int16
 
         package init(descriptor: Int32, events: Int16) {
             self.descriptor = descriptor
