@@ -50,6 +50,21 @@ int san_file_modes(int descriptor) {
     return (int)result(fcntl(descriptor, F_GETFL));
 }
 
+/// FNV-1a, never 0. The file system's handle of a file, on NFS the server's, differs from that of an earlier file of the same inode number.
+static uint64_t handle(int folder, const char *name, int flags) {
+    union {
+        struct file_handle handle;
+        unsigned char room[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+    } buffer;
+    int mount;
+    buffer.handle.handle_bytes = MAX_HANDLE_SZ;
+    if (name_to_handle_at(folder, name, &buffer.handle, &mount, flags) < 0) return 0;
+    uint64_t digest = UINT64_C(0xCBF29CE484222325) ^ (uint32_t)buffer.handle.handle_type;
+    for (unsigned i = 0; i < buffer.handle.handle_bytes && i < MAX_HANDLE_SZ; i++)
+        digest = (digest ^ buffer.handle.f_handle[i]) * UINT64_C(0x100000001B3);
+    return digest ? digest : 1;
+}
+
 static int status(int folder, const char *name, int flags, struct san_file_status *out) {
     struct statx from;
     if (statx(folder, name, flags, STATX_BASIC_STATS | STATX_BTIME, &from) < 0) return -errno;
@@ -72,6 +87,8 @@ static int status(int folder, const char *name, int flags, struct san_file_statu
     out->modification_seconds = from.stx_mtime.tv_sec;
     out->modification_nanoseconds = from.stx_mtime.tv_nsec;
     out->has_birth = (from.stx_mask & STATX_BTIME) != 0;
+    // Links aren't followed unless asked for, so of the flags only this one means something here.
+    out->handle = handle(folder, name, flags & AT_EMPTY_PATH);
     return 0;
 }
 

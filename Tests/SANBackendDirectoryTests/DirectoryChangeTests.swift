@@ -133,12 +133,8 @@ import Testing
         let fixture = try await DirectoryFixture()
         try fixture.write("a", [1, 2, 3])
         let listed = try await fixture.volume("a")
-        // Times of birth are as coarse as the kernel's tick: another file is one that was born in another.
-        repeat {
-            _ = unlink(fixture.path("b"))
-            try fixture.write("b", [4, 5, 6])
-        } while try await fixture.volume("b").definition.target.timestamps?.birth
-            == listed.definition.target.timestamps?.birth
+        // Most likely born in the same tick of the kernel's clock, which its time of birth can't tell apart.
+        try fixture.write("b", [4, 5, 6])
         #expect(rename(fixture.path("b"), fixture.path("a")) == 0)
         let source = try LocalFile(try fixture.write("source", [9]), .readOnly)
         let end = source.end
@@ -153,6 +149,40 @@ import Testing
             try await fixture.pool.deleteVolume(listed, deletingSnapshots: false, in: fixture.context)
         }
         #expect(try fixture.read("a") == [4, 5, 6])
+    }
+
+    /// Without a time of birth, as on NFS, a file system gives a free inode number to the next file.
+    @Test func `A file that took over the inode of the one that was listed is another`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("a", [1])
+        var listed = try await fixture.volume("a")
+        let file = try #require(listed.file)
+        listed.file?.birth = nil
+        listed.file?.handle = (file.handle ?? 0) ^ 1
+        let earlier = listed
+        let hasHandles = file.handle != nil
+        await expect(hasHandles ? .invalidState : nil) {
+            try await fixture.pool.resizeVolume(earlier, to: ResizeRequest(capacity: 2), in: fixture.context)
+        }
+        listed.file = FileIdentity(device: file.device, inode: file.inode, handle: nil, birth: nil)
+        let sparse = listed
+        #expect(
+            try await fixture.pool.resizeVolume(sparse, to: ResizeRequest(capacity: 3), in: fixture.context).isChanged)
+        listed.file?.inode += 1
+        let other = listed
+        await expect(.invalidState) {
+            try await fixture.pool.deleteVolume(other, deletingSnapshots: false, in: fixture.context)
+        }
+    }
+
+    @Test func `A file keeps its identity through a rename, a write and a change of its mode`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("a", [1])
+        let before = try #require(try await fixture.volume("a").file)
+        #expect(rename(fixture.path("a"), fixture.path("b")) == 0)
+        #expect(chmod(fixture.path("b"), 0o640) == 0)
+        #expect(truncate(fixture.path("b"), 1 << 20) == 0)
+        #expect(try await fixture.volume("b").file == before)
     }
 
     @Test func `A file that a link took the place of isn't deleted, and neither is the link`() async throws {

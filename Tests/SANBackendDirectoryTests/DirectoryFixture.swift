@@ -158,14 +158,14 @@ func run(_ tool: String, _ arguments: [String], input: [UInt8] = []) async throw
     return String(decoding: output.output, as: UTF8.self)
 }
 
-/// Fails with another code, or with none.
+/// Fails with another code, or with none; nil expects no error.
 func expect<Value>(
-    _ code: StorageError.Code, sourceLocation: Testing.SourceLocation = #_sourceLocation,
+    _ code: StorageError.Code?, sourceLocation: Testing.SourceLocation = #_sourceLocation,
     _ body: () async throws -> Value
 ) async {
     do {
         _ = try await body()
-        Issue.record("No error, \(code) was expected", sourceLocation: sourceLocation)
+        if let code { Issue.record("No error, \(code) was expected", sourceLocation: sourceLocation) }
     } catch let error as StorageError {
         #expect(error.code == code, "\(error)", sourceLocation: sourceLocation)
     } catch {

@@ -15,7 +15,11 @@ struct RecordTests {
         definition.physical = 0
         definition.sourceDevices = [.init(path: "/dev/vdb", extents: [Extent(start: 1, end: 2)])]
         definition.foreign = ForeignContent(
-            elements: ["<x/>"], attributes: [.init(prefix: "a", namespace: "urn:a", name: "n", value: "v")])
+            elements: ["<x/>"], attributes: [.init(prefix: "a", namespace: "urn:a", name: "n", value: "v")],
+            nested: [
+                .init("source"): ForeignContent(nested: [.init("device", 2): ForeignContent(elements: ["<y/>"])]),
+                .init("source", 1): ForeignContent(elements: ["<z/>"]),
+            ])
         definition.target = VolumeTarget(path: "/p", format: "qcow2")
         definition.target.permissions = Permissions(mode: 0o600, owner: 0, group: .max, label: "l")
         definition.target.timestamps = Timestamps(
@@ -51,6 +55,8 @@ struct RecordTests {
             alias: "mpatha", policy: "service-time 0", features: ["queue_if_no_path"], hardwareHandler: "alua",
             isQueueing: true, groups: [.init(state: "active", selector: "service-time 0", devices: ["sda", "sdb"])])
         var volume = Volume(definition, unit: unit)
+        volume.file = FileIdentity(
+            device: DeviceNumber(major: 8, minor: .max), inode: .max, handle: 1, birth: Timestamp(seconds: 1))
         volume.parent = "base@snap"
         volume.snapshots = 3
         volume.problems = [
@@ -113,6 +119,16 @@ struct RecordTests {
         // A count of 2^63 volumes in a file of a few bytes.
         let boast = [0, 0] + [UInt8](repeating: 0xFF, count: 8) + [0x7F]
         #expect(throws: DamagedRecord.self) { try VolumeList(decoding: RecordFile.frame(boast, as: .volumes)) }
+    }
+
+    @Test("unknown content nested deeper than any document is damage, not a full stack")
+    func deep() {
+        var content = ForeignContent(elements: ["<x/>"])
+        for _ in 0..<40 { content = ForeignContent(nested: [.init("a"): content]) }
+        var volume = EngineFixture.volume("v")
+        volume.definition.foreign = content
+        let file = VolumeList([volume]).encoded
+        #expect(throws: DamagedRecord.self) { try VolumeList(decoding: file) }
     }
 
     private struct SplitMix: RandomNumberGenerator {

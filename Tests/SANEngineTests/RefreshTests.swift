@@ -86,12 +86,30 @@ struct RefreshTests {
         let fixture = try EngineFixture()
         let engine = fixture.engine
         try await fixture.running(volumes: [EngineFixture.volume("v")])
-        try fixture.write("run/storage/p.vols", "SANVOLS3 and what not")
+        try fixture.write("run/storage/p.vols", "SANVOLS4 and what not, at some length")
         let (status, volumes) = try await engine.volumes(ofPool: "p")
         #expect(volumes.isEmpty && status.problems.first?.message.contains("refresh the pool") == true)
         #expect(await failureCode { _ = try await engine.volume(VolumeReference("v", pool: "p")) } == .hostFailure)
         _ = try await engine.refreshPool("p")
         #expect(try await engine.volumes(ofPool: "p").volumes.count == 1)
+    }
+
+    @Test("what another version of sanctl wrote is as if it weren't there, and not damage")
+    func otherVersion() async throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.engine
+        try await fixture.running(volumes: [EngineFixture.volume("v")])
+        try fixture.write("run/storage/p.vols", "SANVOLS3 and what not, at some length")
+        let (status, volumes) = try await engine.volumes(ofPool: "p")
+        #expect(volumes.isEmpty && status.state == .running)
+        #expect(status.problems.map(\.code) == [.invalidState])
+        #expect(status.problems.first?.message.contains("refresh the pool") == true)
+        #expect(await failureCode { _ = try await engine.volume(VolumeReference("v", pool: "p")) } == .invalidState)
+        _ = try await engine.refreshPool("p")
+        #expect(try await engine.volumes(ofPool: "p").volumes.count == 1)
+        try fixture.write("run/storage/p.run", "SANSTAT9 and what not, at some length")
+        #expect(try await engine.pool("p").state == .inactive)
+        #expect(try await engine.pool("p").problems.isEmpty)
     }
 
     @Test("an inactive pool isn't refreshed or listed")

@@ -20,6 +20,8 @@ struct san_file_status {
     uint32_t access_nanoseconds, birth_nanoseconds, change_nanoseconds, modification_nanoseconds;
     /// 0 where the file system doesn't keep birth times.
     uint32_t has_birth;
+    /// A digest of the file system's own handle (name_to_handle_at(2)), which holds the inode's generation; 0 where it has none.
+    uint64_t handle;
 };
 
 /// What fstatfs(2) and fstatvfs(3) say of a file system; sizes in bytes, UINT64_MAX where they don't fit.

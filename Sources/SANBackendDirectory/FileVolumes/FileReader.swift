@@ -172,7 +172,7 @@ extension FileReader {
         definition.target.format = .directory
         definition.target.permissions = status.permissions
         definition.target.timestamps = status.timestamps
-        return Volume(definition)
+        return Volume(definition, file: status.identity(on: system))
     }
 
     private func describe(_ name: String, path: String?, _ status: FileStatus, _ header: ImageHeader) -> Volume {
@@ -200,15 +200,17 @@ extension FileReader {
                 problems.append(Problem(code: .backendFailure, message: message, subject: .volume(name)))
             }
         }
-        return Volume(definition, problems: problems)
+        return Volume(definition, file: status.identity(on: system), problems: problems)
     }
 
     /// A file that is there but can't be read: what its status says, and why.
     private func broken(_ name: String, _ error: StorageError) -> Volume? {
         var definition = base(name, .file)
+        let identity: FileIdentity
         do throws(StorageError) {
             let status = try folder.status(of: name)
             if status.kind == .other { return nil }
+            identity = status.identity(on: system)
             definition.target.permissions = status.permissions
             definition.target.timestamps = status.timestamps
             if status.kind == .file {
@@ -218,7 +220,7 @@ extension FileReader {
         } catch {
             return nil
         }
-        return Volume(definition, problems: [Problem(error.about(.volume, name.printable))])
+        return Volume(definition, file: identity, problems: [Problem(error.about(.volume, name.printable))])
     }
 
     /// A file whose name no document can have: shown with escapes, and not usable.

@@ -19,6 +19,8 @@ struct FileStatus: Sendable, Hashable {
     var allocation: UInt64
     var device: UInt64
     var inode: UInt64
+    /// See ``FileIdentity/handle``.
+    var handle: UInt64?
     var permissions: Permissions
     var timestamps: Timestamps
 
@@ -34,6 +36,7 @@ struct FileStatus: Sendable, Hashable {
         allocation = status.allocation
         device = status.device
         inode = status.inode
+        handle = status.handle == 0 ? nil : status.handle
         permissions = Permissions(mode: status.mode & 0o7777, owner: status.owner, group: status.group)
         timestamps = Timestamps(
             access: Timestamp(seconds: status.access_seconds, nanoseconds: status.access_nanoseconds),
@@ -45,16 +48,27 @@ struct FileStatus: Sendable, Hashable {
 
     /// Whether it has fewer blocks than bytes.
     var isSparse: Bool { allocation < size }
+
+    /// - Parameter system: that of the folder.
+    func identity(on system: FileSystem) -> FileIdentity {
+        let number = DeviceNumber(major: UInt32(device >> 32), minor: UInt32(truncatingIfNeeded: device))
+        // FUSE makes its handles of numbers that it forgets when the kernel needs the memory (fuse_encode_fh, Linux 6.1).
+        return FileIdentity(
+            device: number.major == 0 ? nil : number, inode: inode, handle: system.isFUSE ? nil : handle,
+            birth: timestamps.birth)
+    }
 }
 
 /// What the file system of a folder offers.
 struct FileSystem: Sendable, Hashable {
     /// From linux/magic.h.
     static let btrfs: UInt64 = 0x9123_683E
+    static let fuse: UInt64 = 0x6573_5546
 
     var capacity: UInt64
     var free: UInt64
     var isBtrfs: Bool
+    var isFUSE: Bool
     /// Whether its files have SELinux labels: on a kernel with SELinux each has.
     var hasLabels: Bool
 
@@ -66,6 +80,7 @@ struct FileSystem: Sendable, Hashable {
         capacity = system.capacity
         free = min(system.free, system.capacity)
         isBtrfs = system.type == FileSystem.btrfs
+        isFUSE = system.type == FileSystem.fuse
         hasLabels = folder.label() != nil
     }
 }

@@ -19,7 +19,7 @@ extension FileVolumes {
             let file = try folder.open(name.text, flags)
             let status = try file.status()
             try requireFile(status, name)
-            try compare(status, with: volume)
+            try compare(status, in: folder, with: volume)
             return file
         } catch  where error.code == .notFound {
             throw missing(name.text)
@@ -33,19 +33,17 @@ extension FileVolumes {
         }
     }
 
-    /// The time of birth belongs to the inode: another file under the same name has another.
-    func compare(_ status: FileStatus, with volume: Volume) throws(StorageError) {
-        guard let listed = volume.definition.target.timestamps?.birth, let now = status.timestamps.birth, listed != now
-        else { return }
-        throw changed(volume)
+    /// A name is a label: inode, handle and time of birth say whether it is still the same file.
+    func compare(_ status: FileStatus, in folder: OpenFile, with volume: Volume) throws(StorageError) {
+        guard let listed = volume.file else { return }
+        guard status.identity(on: try FileSystem(of: folder)).isSame(as: listed) else { throw changed(volume) }
     }
 
-    /// The same for a link, which is listed with the times of what it leads to.
+    /// The same for a link, which is listed as what it leads to.
     func compareLink(_ name: FileName, in folder: OpenFile, with volume: Volume) throws(StorageError) {
+        guard let listed = volume.file else { return }
         var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
-        let now = reader.volume(named: name.text)?.definition.target.timestamps?.birth
-        guard let listed = volume.definition.target.timestamps?.birth, listed != now else { return }
-        throw changed(volume)
+        guard reader.volume(named: name.text)?.file?.isSame(as: listed) == true else { throw changed(volume) }
     }
 
     private func changed(_ volume: Volume) -> StorageError {

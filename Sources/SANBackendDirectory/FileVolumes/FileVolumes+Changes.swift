@@ -103,7 +103,7 @@ extension FileVolumes {
                 if status.kind == .link {
                     try compareLink(name, in: folder, with: volume)
                 } else {
-                    try compare(status, with: volume)
+                    try compare(status, in: folder, with: volume)
                 }
                 let isFolder = status.kind == .folder
                 let removed = unsafe san_file_remove(folder.descriptor, name.text, isFolder ? 1 : 0)

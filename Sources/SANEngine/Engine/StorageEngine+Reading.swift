@@ -50,11 +50,22 @@ extension StorageEngine {
             pool: record.name, state: record.phase.state, isPersistent: record.isPersistent)
         var status = record.status
         do throws(StorageError) {
-            return (status, try live.volumes(of: record.name)?.volumes ?? [])
+            return (status, try listedVolumes(of: record.name))
         } catch {
             status.problems.append(Problem(error))
             return (status, [])
         }
+    }
+
+    /// What the last refresh of an active pool wrote.
+    ///
+    /// - Throws: `invalid_state` where there is no list that this version can read, `host_failure` where it is damaged.
+    func listedVolumes(of name: String) throws(StorageError) -> [Volume] {
+        if let list = try live.volumes(of: name) { return list.volumes }
+        throw StorageError(
+            .invalidState,
+            "This version of sanctl hasn't read the volumes of pool '\(name.printable)' yet: refresh the pool",
+            subject: .pool(name.printable))
     }
 }
 

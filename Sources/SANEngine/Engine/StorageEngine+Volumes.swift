@@ -59,7 +59,7 @@ extension StorageEngine {
         _ = try PoolCommand.use.judge(
             pool: record.name, state: record.phase.state, isPersistent: record.isPersistent)
         let definition = try record.usableDefinition()
-        let volumes = try live.volumes(of: record.name)?.volumes ?? []
+        let volumes = try listedVolumes(of: record.name)
         // In one pool names are unique; keys and paths may look like another volume's name.
         let match =
             volumes.first { $0.name == text } ?? volumes.first { $0.key == text } ?? volumes.first { $0.path == text }

@@ -30,10 +30,11 @@ struct LiveStore: Sendable {
             .map { String($0.dropLast(Self.stateSuffix.count)) }
     }
 
-    /// A state of an earlier boot counts for nothing.
+    /// A state of an earlier boot counts for nothing, and so does one that another version of sanctl wrote.
     func load(_ name: String) throws(StorageError) -> Known {
         do throws(StorageError) {
             guard let bytes = try LocalFile(statePath(name)).readIfPresent(limit: Self.limit) else { return .nothing }
+            if RecordFile.isOfOtherVersion(bytes, .state) { return .nothing }
             do throws(DamagedRecord) {
                 let state = try LiveState(decoding: bytes)
                 return state.boot == (try bootOrEmpty()) ? .state(state) : .nothing
@@ -50,7 +51,7 @@ struct LiveStore: Sendable {
         try AtomicFile(statePath(name), isDurable: false).write(state.encoded)
     }
 
-    /// - Returns: nil where there is none.
+    /// - Returns: nil where there is none, and where another version of sanctl wrote it.
     /// - Throws: `host_failure` for a damaged list, which asks for a refresh.
     func volumes(of name: String) throws(StorageError) -> VolumeList? {
         try list(of: name) { bytes throws(DamagedRecord) in try VolumeList(decoding: bytes) }
@@ -68,6 +69,7 @@ struct LiveStore: Sendable {
         of name: String, _ decode: ([UInt8]) throws(DamagedRecord) -> Value
     ) throws(StorageError) -> Value? {
         guard let bytes = try LocalFile(listPath(name)).readIfPresent(limit: Self.limit) else { return nil }
+        if RecordFile.isOfOtherVersion(bytes, .volumes) { return nil }
         do throws(DamagedRecord) {
             return try decode(bytes)
         } catch {

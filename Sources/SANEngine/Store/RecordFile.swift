@@ -4,7 +4,7 @@ import SANModel
 enum RecordFile {
     enum Kind: String {
         case state = "SANSTAT2"
-        case volumes = "SANVOLS3"
+        case volumes = "SANVOLS4"
         case activation = "SANACTV1"
     }
 
@@ -18,6 +18,13 @@ enum RecordFile {
         append(checksum(of: payload, from: 0), to: &file)
         file.append(contentsOf: payload)
         return file
+    }
+
+    /// Whether it is a file of this kind, of another version of sanctl: the last byte of the magic is the version's digit.
+    static func isOfOtherVersion(_ file: [UInt8], _ kind: Kind) -> Bool {
+        let magic = kind.rawValue.utf8
+        guard file.count >= headerLength, file.prefix(7).elementsEqual(magic.prefix(7)) else { return false }
+        return file[7] != magic.last && (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(file[7])
     }
 
     /// A decoder at the start of the payload.

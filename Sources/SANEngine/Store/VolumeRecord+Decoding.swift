@@ -4,6 +4,7 @@ extension RecordDecoder {
     mutating func volume() throws(DamagedRecord) -> Volume {
         var volume = Volume(try volumeDefinition())
         volume.unit = try optional { decoder throws(DamagedRecord) in try decoder.unit() }
+        volume.file = try optional { decoder throws(DamagedRecord) in try decoder.fileIdentity() }
         volume.parent = try optionalText()
         volume.snapshots = try optional { decoder throws(DamagedRecord) in
             guard let count = Int(exactly: try decoder.signed()) else { throw DamagedRecord() }
@@ -98,14 +99,30 @@ extension RecordDecoder {
         return encryption
     }
 
-    private mutating func foreign() throws(DamagedRecord) -> ForeignContent {
+    private mutating func fileIdentity() throws(DamagedRecord) -> FileIdentity {
+        FileIdentity(
+            device: try optional { decoder throws(DamagedRecord) in
+                DeviceNumber(major: try decoder.number32(), minor: try decoder.number32())
+            }, inode: try number(),
+            handle: try optional { decoder throws(DamagedRecord) in try decoder.number() }, birth: try optionalTime())
+    }
+
+    /// - Parameter depth: how many elements it is in; no document nests known elements as deep as the limit.
+    private mutating func foreign(depth: Int = 0) throws(DamagedRecord) -> ForeignContent {
+        guard depth < 16 else { throw DamagedRecord() }
         let elements = try list { decoder throws(DamagedRecord) in try decoder.text() }
         let attributes = try list { decoder throws(DamagedRecord) in
             ForeignContent.Attribute(
                 prefix: try decoder.text(), namespace: try decoder.text(), name: try decoder.text(),
                 value: try decoder.text())
         }
-        return ForeignContent(elements: elements, attributes: attributes)
+        var nested: [ForeignContent.Place: ForeignContent] = [:]
+        for _ in 0..<(try count()) {
+            let name = try text()
+            guard let position = Int(exactly: try number()) else { throw DamagedRecord() }
+            nested[ForeignContent.Place(name, position)] = try foreign(depth: depth + 1)
+        }
+        return ForeignContent(elements: elements, attributes: attributes, nested: nested)
     }
 
     private mutating func unit() throws(DamagedRecord) -> LogicalUnit {

@@ -4,6 +4,15 @@ extension RecordEncoder {
     mutating func put(_ volume: Volume) {
         put(volume.definition)
         put(volume.unit) { $0.put($1) }
+        put(volume.file) { encoder, file in
+            encoder.put(file.device) {
+                $0.put($1.major)
+                $0.put($1.minor)
+            }
+            encoder.put(file.inode)
+            encoder.put(file.handle) { $0.put($1) }
+            encoder.put(file.birth) { $0.put($1) }
+        }
         put(volume.parent)
         put(volume.snapshots) { $0.put(Int64($1)) }
         put(list: volume.problems) { $0.put($1) }
@@ -94,6 +103,15 @@ extension RecordEncoder {
         put(list: foreign.elements) { $0.put($1) }
         put(list: foreign.attributes) { encoder, attribute in
             for text in [attribute.prefix, attribute.namespace, attribute.name, attribute.value] { encoder.put(text) }
+        }
+        put(count: foreign.nested.count)
+        // Nearly always empty, in every volume of a long list.
+        if foreign.nested.isEmpty { return }
+        let places = foreign.nested.keys.sorted { ($0.name, $0.position) < ($1.name, $1.position) }
+        for place in places {
+            put(place.name)
+            put(count: place.position)
+            put(foreign.nested[place] ?? ForeignContent())
         }
     }
 

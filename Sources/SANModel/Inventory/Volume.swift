@@ -4,6 +4,8 @@ public struct Volume: Sendable, Hashable {
     public var definition: VolumeDefinition
     /// What SCSI says of it; nil for a file or an image.
     public var unit: LogicalUnit?
+    /// Which file it is; nil for what isn't one.
+    public var file: FileIdentity?
     /// The image that a clone or snapshot stems from.
     public var parent: String?
     /// How many snapshots it has, where the backend has any.
@@ -11,9 +13,12 @@ public struct Volume: Sendable, Hashable {
     /// What is wrong with this volume, and only with it.
     public var problems: [Problem]
 
-    public init(_ definition: VolumeDefinition, unit: LogicalUnit? = nil, problems: [Problem] = []) {
+    public init(
+        _ definition: VolumeDefinition, unit: LogicalUnit? = nil, file: FileIdentity? = nil, problems: [Problem] = []
+    ) {
         self.definition = definition
         self.unit = unit
+        self.file = file
         self.problems = problems
     }
 
