@@ -204,6 +204,7 @@ struct SecretTests {
         #expect(error?.code == .malformedDefinition)
         #expect(error?.message.contains(uuid.description) == true)
         #expect(error?.causes.first?.message.hasPrefix("3:") == true)
+        #expect(error?.causes.first?.subject.values[.path]?.hasSuffix("etc/secrets/\(uuid).xml") == true)
         let other = await failure { _ = try await store.value(for: .usage("other"), usage: .iscsi) }
         #expect(other?.code == .notFound)
         #expect(try await store.isDefined(.usage("other:mutual"), usage: .iscsi) == false)

@@ -42,8 +42,8 @@ struct SecretStore: Sendable {
 
     private func status(_ uuid: StorageUUID, in folder: FilePath) throws(StorageError) -> SecretStatus {
         let isEphemeral = folder == ephemeralDocuments
+        let path = folder.appending(uuid.description + Self.suffix)
         do throws(StorageError) {
-            let path = folder.appending(uuid.description + Self.suffix)
             var definition = try SecretDefinition(xml: try LocalFile(path).read(limit: Self.limit))
             guard definition.uuid == uuid else {
                 throw StorageError(.malformedDefinition, "The file's secret has another UUID than the file's name")
@@ -62,7 +62,7 @@ struct SecretStore: Sendable {
             definition.isEphemeral = isEphemeral
             // What can't be read might be private.
             definition.isPrivate = true
-            var problem = Problem(error.about(.secret, uuid.description))
+            var problem = Problem(error.about(.secret, uuid.description).about(.path, path.string.printable))
             if let location = error.location { problem.message = "\(location): \(problem.message)" }
             return SecretStatus(definition: definition, hasValue: false, problems: [problem])
         }
