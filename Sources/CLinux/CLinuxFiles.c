@@ -203,6 +203,10 @@ int san_file_sync(int descriptor) {
     return (int)result(fdatasync(descriptor));
 }
 
+int san_file_forget(int descriptor) {
+    return -posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 int san_file_change_owner(int descriptor, uint32_t owner, uint32_t group) {
     return (int)result(fchown(descriptor, owner, group));
 }

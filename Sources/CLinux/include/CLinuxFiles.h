@@ -68,6 +68,8 @@ int san_file_allocate(int descriptor, uint64_t offset, uint64_t count);
 /// fallocate(2) with PUNCH_HOLE and KEEP_SIZE.
 int san_file_punch(int descriptor, uint64_t offset, uint64_t count);
 int san_file_sync(int descriptor);
+/// posix_fadvise(2) with POSIX_FADV_DONTNEED, of the whole file.
+int san_file_forget(int descriptor);
 int san_file_change_owner(int descriptor, uint32_t owner, uint32_t group);
 int san_file_change_mode(int descriptor, uint32_t mode);
 /// ioctl(FICLONE): the whole file shares its blocks with the origin.

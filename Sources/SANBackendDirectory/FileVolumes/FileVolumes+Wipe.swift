@@ -6,66 +6,125 @@ extension FileVolumes {
     ///
     /// On a file system that never writes in place (btrfs, zfs), and on flash, overwriting reaches the file's new blocks only.
     ///
-    /// - Throws: `unsupported` for links and folders, and for `trim` where the file system has no holes.
+    /// - Throws: `unsupported` for links and folders, and for `trim` where the file system has no holes; `backend_failure` where a pass that
+    ///   reads finds other bytes than were written.
     public func wipe(
         _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         try await TransferMonitor.run(on: subject(volume), in: context) { monitor throws(StorageError) in
             let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.readWrite) }
-            let status = try file.status()
-            let size = status.size
-            var moved: UInt64 = 0
-            switch algorithm {
-            case .trim:
-                guard try monitor.asking({ () throws(StorageError) in try file.punch(0, size) }) else {
-                    throw StorageError(
-                        .unsupported, "The file system of '\(path.printable)' has no holes: wipe with 'zero'",
-                        subject: .volume(volume.name))
-                }
-            case .zero where status.isSparse:
-                // As libvirt: what a sparse file has is given back, and none of it can be read again through it.
-                try monitor.asking { () throws(StorageError) in
-                    try file.truncate(to: 0)
-                    try file.truncate(to: size)
-                }
-            default:
-                guard let passes = WipePasses(algorithm) else {
-                    throw StorageError(
-                        .unsupported, "Files can't be wiped with '\(algorithm.rawValue)'", subject: .volume(volume.name)
-                    )
-                }
-                moved = try overwrite(file, status, passes, monitor)
+            var wiping = FileWiping(file: file, status: try file.status(), passes: algorithm.passes, monitor: monitor)
+            let moved = try wiping.run()
+            return TransferSummary(bytes: ByteCount(wiping.size), moved: ByteCount(moved))
+        }
+    }
+}
+
+/// The passes over one file; each is on the disk before the next begins.
+struct FileWiping {
+    private let file: OpenFile
+    let size: UInt64
+    private let isSparse: Bool
+    private let passes: [WipePass]
+    private let monitor: TransferMonitor
+    /// What the file has; its holes have nothing that could be read.
+    private let extents: [Range<UInt64>]
+    private var generator = WipeGenerator()
+    private var buffer = [UInt8](repeating: 0, count: 3 << 18)  // a multiple of every pattern's length
+    /// Over all passes.
+    private var done: UInt64 = 0
+
+    init(file: OpenFile, status: FileStatus, passes: [WipePass], monitor: TransferMonitor) {
+        self.file = file
+        size = status.size
+        isSparse = status.isSparse
+        self.passes = passes
+        self.monitor = monitor
+        extents = status.isSparse ? file.extents(size: status.size) : [0..<status.size]
+    }
+
+    /// - Returns: how many bytes were written.
+    mutating func run() throws(StorageError) -> UInt64 {
+        var moved: UInt64 = 0
+        for pass in passes {
+            switch pass {
+            case .deallocation: try deallocate()
+            case .zeros where isSparse: try empty()
+            case .zeros: moved += try write([0])
+            case .pattern(let pattern): moved += try write(pattern)
+            case .random: moved += try write(nil)
+            case .verify(let byte): try verify(byte)
             }
             try monitor.asking { () throws(StorageError) in try file.sync() }
-            monitor.report(size, of: size)
-            return TransferSummary(bytes: ByteCount(size), moved: ByteCount(moved))
+        }
+        monitor.report(size, of: size)
+        return moved
+    }
+
+    private func deallocate() throws(StorageError) {
+        guard try monitor.asking({ () throws(StorageError) in try file.punch(0, size) }) else {
+            throw StorageError(
+                .unsupported, "The file system of '\(file.path.printable)' has no holes: wipe with 'zero'",
+                subject: .path(file.path.printable))
         }
     }
 
-    /// Overwrites what the file has, pass after pass; each is on the disk before the next begins.
-    private func overwrite(
-        _ file: OpenFile, _ status: FileStatus, _ passes: WipePasses, _ monitor: TransferMonitor
-    ) throws(StorageError) -> UInt64 {
-        var generator = WipeGenerator()
-        var buffer = [UInt8](repeating: 0, count: 3 << 18)  // a multiple of every pattern's length
-        let extents = status.isSparse ? file.extents(size: status.size) : [0..<status.size]
-        var moved: UInt64 = 0
-        for pass in passes.passes {
-            pass.fill(&buffer, using: &generator)
-            for extent in extents {
-                var position = extent.lowerBound
-                while position < extent.upperBound {
-                    let count = Int(min(extent.upperBound - position, UInt64(buffer.count)))
-                    if pass == .random { pass.fill(&buffer, using: &generator) }
-                    try monitor.asking { () throws(StorageError) in try file.write(buffer, count: count, at: position) }
-                    position += UInt64(count)
-                    moved += UInt64(count)
-                    monitor.report(moved / UInt64(passes.passes.count), of: status.size)
-                }
-            }
-            try monitor.asking { () throws(StorageError) in try file.sync() }
+    /// As libvirt: what a sparse file has is given back, and none of it can be read again through it.
+    private func empty() throws(StorageError) {
+        try monitor.asking { () throws(StorageError) in
+            try file.truncate(to: 0)
+            try file.truncate(to: size)
         }
-        return moved
+    }
+
+    /// - Parameter pattern: nil for random bytes, new ones for every buffer.
+    /// - Returns: how many bytes were written.
+    private mutating func write(_ pattern: [UInt8]?) throws(StorageError) -> UInt64 {
+        if let pattern {
+            for index in buffer.indices { buffer[index] = pattern[index % pattern.count] }
+        }
+        return try inPieces { wiping, count, position throws(StorageError) in
+            if pattern == nil {
+                var generator = wiping.generator
+                unsafe wiping.buffer.withUnsafeMutableBytes { bytes in unsafe generator.fill(bytes) }
+                wiping.generator = generator
+            }
+            try wiping.file.write(wiping.buffer, count: count, at: position)
+        }
+    }
+
+    /// Reads what the pass before wrote, from the disk and not from memory as far as the kernel lets go of it.
+    private mutating func verify(_ byte: UInt8) throws(StorageError) {
+        let file = file
+        try monitor.asking { () throws(StorageError) in file.forget() }
+        _ = try inPieces { wiping, count, position throws(StorageError) in
+            let got = try wiping.file.read(into: &wiping.buffer, at: position)
+            guard got >= count, wiping.buffer[..<count].allSatisfy({ $0 == byte }) else {
+                throw StorageError(
+                    .backendFailure,
+                    "'\(wiping.file.path.printable)' didn't keep what was written: there are other bytes than \(byte) "
+                        + "between \(position) and \(position + UInt64(count))",
+                    subject: .path(wiping.file.path.printable))
+            }
+        }
+    }
+
+    /// - Returns: how many bytes that was.
+    private mutating func inPieces(
+        _ body: (inout FileWiping, Int, UInt64) throws(StorageError) -> Void
+    ) throws(StorageError) -> UInt64 {
+        let before = done
+        for extent in extents {
+            var position = extent.lowerBound
+            while position < extent.upperBound {
+                let count = Int(min(extent.upperBound - position, UInt64(buffer.count)))
+                try monitor.asking { () throws(StorageError) in try body(&self, count, position) }
+                position += UInt64(count)
+                done += UInt64(count)
+                monitor.report(done / UInt64(passes.count), of: size)
+            }
+        }
+        return done - before
     }
 }
 

@@ -89,6 +89,12 @@ final class OpenFile: Sendable {
         try check(san_file_sync(descriptor), cannot: "sync", path)
     }
 
+    /// Has the next reads come from the disk; what isn't on it yet stays in memory.
+    func forget() {
+        // A file system without a cache has nothing to forget, and says so.
+        _ = san_file_forget(descriptor)
+    }
+
     /// The SELinux label; nil where the file or the kernel has none.
     func label() -> String? {
         var buffer = [UInt8](repeating: 0, count: 256)

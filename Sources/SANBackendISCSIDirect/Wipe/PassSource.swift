@@ -28,7 +28,7 @@ struct PassSource: PieceSource {
             return .chunk(chunk(in: patternBuffer(bytes, phase: Int(position % UInt64(bytes.count)))))
         case .random:
             let buffer = free.popLast() ?? TransferBuffer(count: geometry.chunk)
-            generator.fill(buffer)
+            unsafe buffer.withBytes { memory in unsafe generator.fill(memory) }
             return .chunk(chunk(in: buffer))
         }
     }
@@ -48,18 +48,5 @@ struct PassSource: PieceSource {
         let buffer = TransferBuffer((0..<geometry.chunk).map { bytes[($0 + phase) % bytes.count] })
         patterns[phase] = buffer
         return buffer
-    }
-}
-
-extension WipeGenerator {
-    /// Fills a buffer, whose length is a multiple of eight.
-    mutating func fill(_ buffer: TransferBuffer) {
-        unsafe buffer.withBytes { memory in
-            var offset = 0
-            while offset + 8 <= memory.count {
-                unsafe memory.storeBytes(of: next(), toByteOffset: offset, as: UInt64.self)
-                offset += 8
-            }
-        }
     }
 }

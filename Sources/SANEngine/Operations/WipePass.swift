@@ -1,31 +1,32 @@
-import SANEngine
-
 /// One pass over a whole volume.
-enum WipePass: Sendable, Hashable {
-    /// Zeros, by the fastest command that writes them.
+public enum WipePass: Sendable, Hashable {
+    /// Zeros, by the fastest way that makes every byte one.
     case zeros
-    /// Bytes repeated from the volume's beginning to its end.
+    /// These bytes again and again from the beginning to the end: one of them, or three.
     case pattern([UInt8])
+    /// Bytes that nobody can foretell from the ones before the pass.
     case random
     /// Everything is read, and must be this byte.
     case verify(UInt8)
-    /// Deallocation of every block.
+    /// The space is given back.
     case deallocation
 }
 
 extension WipeAlgorithm {
     /// The passes of an algorithm, as `scrub(1)` documents them: libvirt has `scrub` wipe its local volumes.
-    var passes: [WipePass] {
-        switch self {
+    public var passes: [WipePass] {
+        func bytes(_ values: UInt8...) -> [WipePass] { values.map { .pattern([$0]) } }
+        func random(_ count: Int) -> [WipePass] { Array(repeating: .random, count: count) }
+        return switch self {
         case .zero: [.zeros]
         case .trim: [.deallocation]
-        case .random: [.random]
-        case .nnsa: [.random, .random, .pattern([0x00]), .verify(0x00)]
-        case .dod: [.random, .pattern([0x00]), .pattern([0xFF]), .verify(0xFF)]
-        case .bsi: [0xFF, 0xFE, 0xFD, 0xFB, 0xF7, 0xEF, 0xDF, 0xBF, 0x7F].map { .pattern([$0]) }
-        case .schneier: [.pattern([0x00]), .pattern([0xFF])] + Array(repeating: .random, count: 5)
-        case .pfitzner7: Array(repeating: .random, count: 7)
-        case .pfitzner33: Array(repeating: .random, count: 33)
+        case .random: random(1)
+        case .nnsa: random(2) + bytes(0x00) + [.verify(0x00)]
+        case .dod: random(1) + bytes(0x00, 0xFF) + [.verify(0xFF)]
+        case .bsi: bytes(0xFF, 0xFE, 0xFD, 0xFB, 0xF7, 0xEF, 0xDF, 0xBF, 0x7F)
+        case .schneier: bytes(0x00, 0xFF) + random(5)
+        case .pfitzner7: random(7)
+        case .pfitzner33: random(33)
         case .gutmann: WipeAlgorithm.gutmannPasses
         }
     }
