@@ -31,7 +31,7 @@ final class TransferMonitor: Sendable {
         _ body: @escaping @Sendable (TransferMonitor) throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
         let monitor = TransferMonitor(progress: context.progress)
-        let outcome = Outcome<Value>()
+        let outcome = FirstResult<Value>()
         // Neither is a child of this task: cancelling it mustn't let go of a thread that is about to write.
         Task {
             do throws(StorageError) {
@@ -106,44 +106,5 @@ final class TransferMonitor: Sendable {
                     .timedOut, "Waited in vain for \(what): one read or write didn't end within \(patience)")
             }
         }
-    }
-}
-
-/// A result that the first one to come decides.
-private final class Outcome<Value: Sendable>: Sendable {
-    private enum State {
-        case open
-        case awaited(CheckedContinuation<Result<Value, StorageError>, Never>)
-        case decided(Result<Value, StorageError>)
-    }
-
-    private let state = Mutex(State.open)
-
-    /// Awaited by one task, once.
-    func value() async -> Result<Value, StorageError> {
-        await withCheckedContinuation { continuation in
-            let decided: Result<Value, StorageError>? = state.withLock { state in
-                if case .decided(let result) = state { return result }
-                state = .awaited(continuation)
-                return nil
-            }
-            if let decided { continuation.resume(returning: decided) }
-        }
-    }
-
-    func finish(_ result: Result<Value, StorageError>) {
-        let continuation: CheckedContinuation<Result<Value, StorageError>, Never>? = state.withLock { state in
-            switch state {
-            case .open:
-                state = .decided(result)
-                return nil
-            case .awaited(let continuation):
-                state = .decided(result)
-                return continuation
-            case .decided:
-                return nil
-            }
-        }
-        continuation?.resume(returning: result)
     }
 }

@@ -1,5 +1,5 @@
+import SANHost
 import SANModel
-import Synchronization
 
 /// How long an operation may go on after its deadline, to end in good order by itself, before it is left behind.
 let deadlineGrace: Duration = .seconds(2)
@@ -18,7 +18,7 @@ func withDeadline<Value: Sendable>(
     abandoned: @escaping @Sendable (Value) async -> Void = { _ in }
 ) async throws(StorageError) -> Value {
     if Task.isCancelled { throw StorageError(.cancelled, "Cancelled before \(what)") }
-    let race = Race<Value>()
+    let race = FirstResult<Value>()
     let worker = Task {
         let result: Result<Value, StorageError>
         do throws(StorageError) {
@@ -36,7 +36,7 @@ func withDeadline<Value: Sendable>(
     }
     defer { timer.cancel() }
     let result = await withTaskCancellationHandler {
-        await withCheckedContinuation { race.begin($0) }
+        await race.value()
     } onCancel: {
         worker.cancel()
         Task {
@@ -51,48 +51,5 @@ func withDeadline<Value: Sendable>(
     case .failure(let error) where deadline.hasPassed && error.code == .cancelled:
         throw StorageError(.timedOut, "Waited in vain for \(what)", subject: error.subject)
     case .failure(let error): throw error
-    }
-}
-
-/// A continuation that is resumed by the first result.
-private final class Race<Value: Sendable>: Sendable {
-    private enum State {
-        case idle
-        case waiting(CheckedContinuation<Result<Value, StorageError>, Never>)
-        case early(Result<Value, StorageError>)
-        case finished
-    }
-
-    private let state = Mutex(State.idle)
-
-    func begin(_ continuation: CheckedContinuation<Result<Value, StorageError>, Never>) {
-        let early: Result<Value, StorageError>? = state.withLock { state in
-            if case .early(let result) = state {
-                state = .finished
-                return result
-            }
-            state = .waiting(continuation)
-            return nil
-        }
-        if let early { continuation.resume(returning: early) }
-    }
-
-    /// - Returns: whether this result is the one that counts.
-    @discardableResult
-    func finish(_ result: Result<Value, StorageError>) -> Bool {
-        let (counts, continuation): (Bool, CheckedContinuation<Result<Value, StorageError>, Never>?) = state.withLock {
-            state in
-            switch state {
-            case .idle:
-                state = .early(result)
-                return (true, nil)
-            case .waiting(let continuation):
-                state = .finished
-                return (true, continuation)
-            case .early, .finished: return (false, nil)
-            }
-        }
-        continuation?.resume(returning: result)
-        return counts
     }
 }

@@ -1,5 +1,4 @@
 public import SANModel
-import Synchronization
 
 /// Runs a call that may block for long (`flock`, `open` of a device) on a thread of its own, and gives up on it at the deadline.
 ///
@@ -30,15 +29,15 @@ func withBlockingCall<Value: Sendable>(
     _ body: @escaping @Sendable () throws(StorageError) -> Value,
     abandoned: @escaping @Sendable (Value) -> Void = { _ in }
 ) async throws(StorageError) -> Value {
-    let call = BlockingCall<Value>()
+    let call = FirstResult<Value>()
     let timer = Task {
         try await Task.sleep(until: deadline.instant, clock: .continuous)
         call.finish(.failure(StorageError(.timedOut, "Waited in vain for \(what)")))
     }
     defer { timer.cancel() }
     let result = await withTaskCancellationHandler {
-        await withCheckedContinuation { continuation in
-            guard call.begin(continuation) else { return }
+        // Whoever is cancelled before it begins doesn't begin.
+        if !call.isDecided {
             start {
                 do throws(StorageError) {
                     let value = try body()
@@ -48,51 +47,9 @@ func withBlockingCall<Value: Sendable>(
                 }
             }
         }
+        return await call.value()
     } onCancel: {
         call.finish(.failure(StorageError(.cancelled, "Cancelled while waiting for \(what)")))
     }
     return try result.get()
-}
-
-/// A continuation that is resumed exactly once, by whoever comes first: the call, the timer, or cancellation.
-private final class BlockingCall<Value: Sendable>: Sendable {
-    private enum State {
-        case idle
-        case waiting(CheckedContinuation<Result<Value, StorageError>, Never>)
-        case finished(Result<Value, StorageError>?)
-    }
-
-    private let state = Mutex(State.idle)
-
-    /// - Returns: false where it has finished already; the continuation is resumed then.
-    func begin(_ continuation: CheckedContinuation<Result<Value, StorageError>, Never>) -> Bool {
-        let early: Result<Value, StorageError>? = state.withLock { state in
-            if case .finished(let result?) = state { return result }
-            state = .waiting(continuation)
-            return nil
-        }
-        guard let early else { return true }
-        continuation.resume(returning: early)
-        return false
-    }
-
-    /// - Returns: whether this result is the one that counts.
-    @discardableResult
-    func finish(_ result: Result<Value, StorageError>) -> Bool {
-        let (counts, continuation): (Bool, CheckedContinuation<Result<Value, StorageError>, Never>?) = state.withLock {
-            state in
-            switch state {
-            case .idle:
-                state = .finished(result)
-                return (true, nil)
-            case .waiting(let continuation):
-                state = .finished(nil)
-                return (true, continuation)
-            case .finished:
-                return (false, nil)
-            }
-        }
-        continuation?.resume(returning: result)
-        return counts
-    }
 }
