@@ -35,6 +35,35 @@ struct DefinitionTests {
         #expect(try await fixture.engine.definition(ofPool: uuid.description).target?.path == "/other")
     }
 
+    @Test("what is stored can be read again: a long definition is, and one that is too long isn't stored")
+    func long() async throws {
+        let fixture = try EngineFixture()
+        var definition = pool("p")
+        definition.foreign.elements = ["<x>" + String(repeating: "y", count: 5 << 20) + "</x>"]
+        let long = definition
+        #expect(try await fixture.engine.definePool(long).isChanged)
+        #expect(try await fixture.engine.pool("p").problems.isEmpty)
+        definition = pool("q")
+        definition.foreign.elements = Array(repeating: long.foreign.elements[0], count: 4)
+        let longer = definition
+        #expect(await failureCode { _ = try await fixture.engine.definePool(longer) } == .invalidArgument)
+        #expect(try await fixture.engine.definition(ofPool: "p").foreign.elements.count == 1)
+    }
+
+    @Test("names that look like other files of the store are names like others")
+    func strangeNames() async throws {
+        let fixture = try EngineFixture()
+        let names = ["autostart", ".hidden", "p.xml", String(repeating: "x", count: 250)]
+        for name in names {
+            _ = try await fixture.engine.definePool(pool(name, path: "/" + name))
+            _ = try await fixture.engine.setAutostart(ofPool: name, to: true)
+        }
+        #expect(Set(try await fixture.engine.pools().filter(\.isAutostarted).map(\.name)) == Set(names))
+        for name in [".", "..", "a/b"] {
+            #expect(await failureCode { _ = try await fixture.engine.definePool(pool(name)) } == .invalidArgument)
+        }
+    }
+
     @Test("a source that another pool has is refused and names it")
     func duplicate() async throws {
         let fixture = try EngineFixture()
@@ -164,7 +193,7 @@ struct DefinitionTests {
 
     @Test(
         "names at the limits can be defined, marked, run and removed",
-        arguments: [".", "..", String(repeating: "ü", count: 125)])
+        arguments: [".x", "...", String(repeating: "ü", count: 125)])
     func names(_ name: String) async throws {
         let fixture = try EngineFixture()
         let engine = fixture.engine

@@ -146,7 +146,7 @@ struct PoolValidationTests {
         #expect(message(definition) == "Gluster pool path 'x' must start with /")
     }
 
-    @Test("the pool's name", arguments: ["", "a/b", "a\nb", "a\0b", String(repeating: "x", count: 251)])
+    @Test("the pool's name", arguments: ["", ".", "..", "a/b", "a\nb", "a\0b", String(repeating: "x", count: 251)])
     func poolNames(_ name: String) {
         let error = #expect(throws: StorageError.self) { try PoolValidation.check(name: name) }
         #expect(error?.code == .invalidArgument)
@@ -155,7 +155,7 @@ struct PoolValidationTests {
     @Test(
         "names that look strange and are none the less names",
         arguments: [
-            ".", "..", "a b", "ü", "x.xml",
+            ".x", "...", "a b", "ü", "x.xml", "autostart", "-x",
             String(repeating: "x", count: 250),
         ])
     func strangeNames(_ name: String) throws {

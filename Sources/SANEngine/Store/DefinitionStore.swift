@@ -24,8 +24,8 @@ struct DefinitionStore<Document: StorableDocument>: Sendable {
     var checkpoint: AtomicFile.Checkpoint = { _ in }
 
     private static var suffix: String { ".xml" }
-    /// The longest document that is read.
-    private static var limit: Int { 4 << 20 }
+    /// The longest document that is read or written: the XML reader takes no more.
+    private static var limit: Int { 16 << 20 }
 
     private var autostart: FilePath { folder.appending("autostart") }
 
@@ -70,10 +70,19 @@ struct DefinitionStore<Document: StorableDocument>: Sendable {
     }
 
     /// Writes a definition; the old or the new one is there at any moment.
+    ///
+    /// - Throws: `invalid_argument` for one that couldn't be read again.
     func save(_ definition: Document) throws(StorageError) {
+        let name = definition.storedName ?? ""
+        let bytes = Array(definition.xml.utf8)
+        guard bytes.count <= Self.limit else {
+            throw StorageError(
+                .invalidArgument, "The definition has \(bytes.count) bytes; \(Self.limit) is the most",
+                subject: subject(name))
+        }
         try LocalFolder(folder).create()
         try AtomicFile.removeLeftovers(in: LocalFolder(folder))
-        try AtomicFile(path(of: definition.storedName ?? ""), checkpoint: checkpoint).write(Array(definition.xml.utf8))
+        try AtomicFile(path(of: name), checkpoint: checkpoint).write(bytes)
     }
 
     /// Removes the definition and its autostart link.

@@ -19,7 +19,7 @@ public enum PoolValidation {
         }
     }
 
-    /// - Throws: `invalid_argument` for an empty name, one with `/`, a newline or NUL, and one over 250 bytes.
+    /// - Throws: `invalid_argument` for an empty name, `.`, `..`, one with `/`, a newline or NUL, and one over 250 bytes.
     public static func check(name: String) throws(StorageError) {
         let subject = StorageError.Subject.pool(name.printable)
         if name.isEmpty {
@@ -33,6 +33,9 @@ public enum PoolValidation {
             throw StorageError(
                 .invalidArgument, "The pool's name '\(name.printable)' cannot contain a newline or NUL",
                 subject: subject)
+        }
+        if name == "." || name == ".." {
+            throw StorageError(.invalidArgument, "The pool's name can't be '.' or '..'", subject: subject)
         }
         guard name.utf8.count <= longestName else {
             throw StorageError(
