@@ -9,8 +9,11 @@ import SystemPackage
 /// Starts and ends the fixture's programs, by their ids.
 enum Spawn {
     /// Starts a program in a session of its own, so that a time-out of the test run doesn't take it along.
+    ///
+    /// - Parameter passed: what it gets as its descriptor 3.
     static func start(
-        _ arguments: [String], environment: [String], log: FilePath, package: String = "tgt"
+        _ arguments: [String], environment: [String], log: FilePath, package: String = "tgt",
+        passing passed: FileDescriptor? = nil
     ) throws -> pid_t {
         guard access(arguments[0], X_OK) == 0 else {
             throw TgtFailure("\(arguments[0]) isn't there: install the package \(package)")
@@ -22,7 +25,8 @@ enum Spawn {
         posix_spawn_file_actions_addopen(&actions, 1, log.string, O_WRONLY | O_CREAT | O_APPEND, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
         // Nothing of the test run is inherited: a socket that stays open in tgtd would never be seen to close.
-        for descriptor in Int32(3)..<256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        if let passed { posix_spawn_file_actions_adddup2(&actions, passed.rawValue, 3) }
+        for descriptor in Int32(passed == nil ? 3 : 4)..<256 { posix_spawn_file_actions_addclose(&actions, descriptor) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

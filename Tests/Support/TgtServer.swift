@@ -1,4 +1,3 @@
-import Synchronization
 public import SystemPackage
 
 #if canImport(Glibc)
@@ -14,7 +13,7 @@ public final class TgtServer: Sendable {
     public let address: String
     public let port: UInt16
     public let folder: TemporaryFolder
-    private let process: Mutex<pid_t>
+    private let process: LeashedProcess
 
     /// - Parameter address: an address of this host; an IPv6 one without brackets.
     /// - Throws: what is missing: the package `tgt`, or a server that doesn't come up.
@@ -22,23 +21,27 @@ public final class TgtServer: Sendable {
         folder = try TemporaryFolder()
         self.address = address
         let host = address.contains(":") ? "[\(address)]" : address
+        let program = "/usr/sbin/tgtd"
         var failure = TgtFailure("tgtd was never started")
         for _ in 0..<5 {
             let port = try FreePort.find(address)
-            let pid = try Spawn.start(
+            guard access(program, X_OK) == 0 else {
+                throw TgtFailure("\(program) isn't there: install the package tgt")
+            }
+            let server = try LeashedProcess(
                 [
-                    "/usr/sbin/tgtd", "--foreground", "--control-port", "1", "--nr_iothreads", "1", "--iscsi",
+                    program, "--foreground", "--control-port", "1", "--nr_iothreads", "1", "--iscsi",
                     "portal=\(host):\(port)",
                 ],
                 environment: ["TGT_IPC_SOCKET=\(folder.path)/socket"], log: folder.appending("log"))
             do {
-                try TgtServer.waitUntilReady(pid, port: port, folder: folder)
+                try TgtServer.waitUntilReady(server.pid, port: port, folder: folder)
                 self.port = port
-                process = Mutex(pid)
+                process = server
                 return
             } catch let error as TgtFailure {
                 // Another process may have taken the port between the look and the start.
-                Spawn.end(pid)
+                server.end()
                 failure = error
             }
         }
@@ -51,16 +54,13 @@ public final class TgtServer: Sendable {
 
     /// Ends the server at once; it ignores TERM, and KILL loses nothing that anybody wants.
     public func stop() {
-        process.withLock { pid in
-            if pid > 0 { Spawn.end(pid) }
-            pid = 0
-        }
+        process.end()
     }
 
     /// Makes the server hang: it keeps its connections and answers nothing.
-    public func pause() { signal(SIGSTOP) }
+    public func pause() { process.signal(SIGSTOP) }
 
-    public func resume() { signal(SIGCONT) }
+    public func resume() { process.signal(SIGCONT) }
 
     /// The portal, as documents write it.
     public var portal: String { (address.contains(":") ? "[\(address)]" : address) + ":\(port)" }
@@ -121,12 +121,6 @@ public final class TgtServer: Sendable {
     }
 
     // MARK: Below
-
-    private func signal(_ number: Int32) {
-        process.withLock { pid in
-            if pid > 0 { _ = kill(pid, number) }
-        }
-    }
 
     private func administer(_ arguments: String...) throws { try administer(arguments) }
 
