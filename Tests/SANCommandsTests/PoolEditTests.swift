@@ -75,6 +75,19 @@ struct PoolEditTests {
         #expect(try lab.read(file) == broken)
     }
 
+    @Test("a definition that is longer than any is refused with what to do, and can be removed")
+    func tooLong() async throws {
+        let lab = try await lab(editor: "exit 3")
+        let text = String(repeating: " ", count: (16 << 20) + 1)
+        _ = try lab.file("etc/storage/san.xml", text)
+        let outcome = try await lab.run("pool edit san")
+        #expect(outcome.code == 71)
+        #expect(outcome.errors.contains("longer than 16777216 bytes") && outcome.errors.contains("pool undefine"))
+        #expect(try leftovers(lab).isEmpty)
+        #expect(try await lab.run("pool undefine san").code == 0)
+        #expect(try await lab.run("pool info san").code == 66)
+    }
+
     @Test("a missing editor is told with a remedy")
     func missing() async throws {
         var lab = try await lab(editor: "true")

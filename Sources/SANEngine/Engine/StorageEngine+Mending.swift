@@ -25,7 +25,26 @@ extension StorageEngine {
             return StoredDocument(
                 name: record.name, bytes: Array(definition.xml.utf8), definition: definition, error: nil)
         }
-        guard let bytes = try definitions.bytes(of: record.name) else { throw error }
+        let bytes: [UInt8]
+        do throws(StorageError) {
+            guard let found = try definitions.bytes(of: record.name) else { throw error }
+            bytes = found
+        } catch {
+            throw beyondMending(error, record.name)
+        }
         return StoredDocument(name: record.name, bytes: bytes, definition: nil, error: error)
+    }
+
+    /// A file that is too long, or that this user may not read, or that is none.
+    private func beyondMending(_ error: StorageError, _ name: String) -> StorageError {
+        let remedy =
+            error.code == .permissionDenied
+            ? "run this as the user that owns it"
+            : "mend or replace the file by hand, or remove it with 'sanctl pool undefine'"
+        return StorageError(
+            error.code,
+            "The definition of pool '\(name.printable)' can't be edited here, as its file can't be read: \(remedy)",
+            subject: error.subject, causes: [error]
+        ).about(.pool, name.printable)
     }
 }

@@ -31,7 +31,9 @@ struct ResizeRules: Sendable {
         let current = volume.capacity ?? 0
         let wanted = try absolute(given, from: current)
         if wanted < volume.allocation ?? 0 {
-            throw refused("Can't shrink capacity below existing allocation (\(volume.allocation ?? 0) bytes)")
+            throw refused(
+                "Can't shrink capacity below existing allocation (\(volume.allocation ?? 0) bytes): discard what isn't needed "
+                    + "(fstrim in the guest) and refresh the pool, or copy the data to a new, smaller volume")
         }
         if wanted < current, !allowsShrink {
             throw refused(
