@@ -1,4 +1,5 @@
 import ArgumentParser
+import SANModel
 
 /// The POOL that a verb is about.
 struct PoolArgument: ParsableArguments {
@@ -36,6 +37,21 @@ struct VHBAArgument: ParsableArguments {
 struct FileArgument: ParsableArguments {
     @Argument(help: "The document; - is standard input.", completion: .file(extensions: ["xml"]))
     var file: String
+}
+
+/// The document that is a definition.
+struct DefinitionArgument: ParsableArguments {
+    @OptionGroup var document: FileArgument
+
+    @Flag(help: "Hold the document against its schema first.")
+    var validate = false
+
+    /// - Throws: `malformed_definition` with line and column, and what reading the file throws.
+    func read<Document>(
+        in session: Session, _ parse: ([UInt8]) throws(StorageError) -> Document
+    ) async throws(StorageError) -> Document {
+        try await session.document(document.file, validated: validate, parse)
+    }
 }
 
 /// Whether sizes are for people.

@@ -7,13 +7,11 @@ import SANXML
 struct PoolDefine: StorageCommand {
     static let configuration = CommandConfiguration(commandName: "define", abstract: "Store a pool's definition.")
 
-    @OptionGroup var document: FileArgument
-    @Flag(help: "Hold the document against its schema first.")
-    var validate = false
+    @OptionGroup var document: DefinitionArgument
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
-        let definition = try await session.document(document.file, validated: validate) { bytes throws(StorageError) in
+        let definition = try await document.read(in: session) { bytes throws(StorageError) in
             try PoolDefinition(xml: bytes)
         }
         return .defined(try await session.engine().definePool(definition))
@@ -40,16 +38,14 @@ struct PoolCreate: StorageCommand {
     static let configuration = CommandConfiguration(
         commandName: "create", abstract: "Start a pool without storing its definition.")
 
-    @OptionGroup var document: FileArgument
-    @Flag(help: "Hold the document against its schema first.")
-    var validate = false
+    @OptionGroup var document: DefinitionArgument
     @Flag(help: "Build the pool's storage first.")
     var build = false
     @OptionGroup var building: BuildOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
-        let definition = try await session.document(document.file, validated: validate) { bytes throws(StorageError) in
+        let definition = try await document.read(in: session) { bytes throws(StorageError) in
             try PoolDefinition(xml: bytes)
         }
         return .created(try await session.engine().createPool(definition, building: building.mode(ifAsked: build)))

@@ -8,13 +8,11 @@ struct SecretDefine: StorageCommand {
     static let configuration = CommandConfiguration(
         commandName: "define", abstract: "Store what a secret is for; its value is set by set-value.")
 
-    @OptionGroup var document: FileArgument
-    @Flag(help: "Hold the document against its schema first.")
-    var validate = false
+    @OptionGroup var document: DefinitionArgument
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
-        let definition = try await session.document(document.file, validated: validate) { bytes throws(StorageError) in
+        let definition = try await document.read(in: session) { bytes throws(StorageError) in
             try SecretDefinition(xml: bytes)
         }
         let change = try await session.engine().defineSecret(definition)

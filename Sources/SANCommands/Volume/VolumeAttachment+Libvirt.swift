@@ -61,19 +61,13 @@ extension VolumeAttachment {
 
     /// The text as an attribute's value, quotes included.
     private func attribute(_ text: String) throws(StorageError) -> String {
-        var result = "'"
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "&": result += "&amp;"
-            case "<": result += "&lt;"
-            case ">": result += "&gt;"
-            case "'": result += "&apos;"
-            case "\t", "\n", "\r": result += "&#\(scalar.value);"
-            case "\u{0}"..."\u{1F}", "\u{FFFE}", "\u{FFFF}":
-                throw StorageError(.unsupported, "XML has no way to write '\(text.printable)'", subject: .volume(name))
-            default: result.unicodeScalars.append(scalar)
-            }
+        let isWritable = text.unicodeScalars.allSatisfy { scalar in
+            "\t\n\r".unicodeScalars.contains(scalar)
+                || (scalar.value >= 0x20 && ![0xFFFE, 0xFFFF].contains(scalar.value))
         }
-        return result + "'"
+        guard isWritable else {
+            throw StorageError(.unsupported, "XML has no way to write '\(text.printable)'", subject: .volume(name))
+        }
+        return "'" + text.escapedForXMLAttribute + "'"
     }
 }

@@ -8,18 +8,9 @@ extension StorageEngine {
     public func wipeVolume(
         _ reference: VolumeReference, _ algorithm: WipeAlgorithm, progress: any ProgressReporting
     ) async throws(StorageError) -> TransferSummary {
-        let deadline = newDeadline()
-        let hold = try await hold(reference, .exclusive, verb: "volume wipe", until: deadline)
-        defer { hold.release() }
-        let data = try await pool(
-            of: hold.record, as: (any VolumeData).self, "volume wiping", until: deadline)
-        do throws(StorageError) {
-            let summary = try await data.wipe(
-                hold.volume, algorithm, in: context(until: newDeadline(), progress: progress))
-            await noteContents(of: hold, data)
-            return summary
-        } catch {
-            throw finished(error, hold)
+        try await changeBytes(of: reference, "volume wipe", "volume wiping", progress) {
+            (data, volume, context) async throws(StorageError) in
+            try await data.wipe(volume, algorithm, in: context)
         }
     }
 
@@ -30,14 +21,25 @@ extension StorageEngine {
         _ source: DataEnd, to reference: VolumeReference, _ transfer: TransferRequest,
         progress: any ProgressReporting
     ) async throws(StorageError) -> TransferSummary {
+        try await changeBytes(of: reference, "volume upload", "volume upload", progress) {
+            (data, volume, context) async throws(StorageError) in
+            try await data.upload(source, to: volume, transfer, in: context)
+        }
+    }
+
+    /// Holds a volume for itself while its bytes change, and reads it again afterwards.
+    ///
+    /// - Parameter operation: what a pool can't do whose volumes have no bytes, in libvirt's words.
+    private func changeBytes(
+        of reference: VolumeReference, _ verb: String, _ operation: String, _ progress: any ProgressReporting,
+        _ change: (any VolumeData, Volume, OperationContext) async throws(StorageError) -> TransferSummary
+    ) async throws(StorageError) -> TransferSummary {
         let deadline = newDeadline()
-        let hold = try await hold(reference, .exclusive, verb: "volume upload", until: deadline)
+        let hold = try await hold(reference, .exclusive, verb: verb, until: deadline)
         defer { hold.release() }
-        let data = try await pool(
-            of: hold.record, as: (any VolumeData).self, "volume upload", until: deadline)
+        let data = try await pool(of: hold.record, as: (any VolumeData).self, operation, until: deadline)
         do throws(StorageError) {
-            let summary = try await data.upload(
-                source, to: hold.volume, transfer, in: context(until: newDeadline(), progress: progress))
+            let summary = try await change(data, hold.volume, context(until: newDeadline(), progress: progress))
             await noteContents(of: hold, data)
             return summary
         } catch {

@@ -141,7 +141,7 @@ extension String {
     var escapedForXML: String { escapedForXML(inAttribute: false) }
 
     /// The same, with tabs and newlines as references too: a parser makes spaces of plain ones.
-    var escapedForXMLAttribute: String { escapedForXML(inAttribute: true) }
+    public var escapedForXMLAttribute: String { escapedForXML(inAttribute: true) }
 
     private func escapedForXML(inAttribute: Bool) -> String {
         guard utf8.contains(where: { $0 < 0x20 || $0 == 0xEF || "<>&'\"".utf8.contains($0) }) else { return self }
