@@ -6,5 +6,6 @@
 #include <libxml/relaxng.h>
 #include <libxml/tree.h>
 #include <libxml/xmlerror.h>
+#include <libxml/xmlregexp.h>
 #include <libxml/xmlschemastypes.h>
 #include <libxml/xmlversion.h>

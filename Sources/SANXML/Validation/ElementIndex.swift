@@ -27,7 +27,7 @@ struct ElementIndex {
         entries.append(
             Entry(
                 name: element.name.text, local: element.name.local, tag: element.startTag,
-                text: ["name", "path"].contains(element.name.text)
+                text: XMLElement.shownElements.contains(element.name.text)
                     ? element.text.withoutSurroundingSpace.shortened : nil, location: element.location, parent: parent,
                 end: number))
         numbers[element.location] = number
@@ -64,6 +64,12 @@ struct ElementIndex {
         return entries[number..<entries[number].end].contains { $0.parent == number && $0.local == name }
     }
 
+    /// Whether one element is inside the parent of another one.
+    func isNear(_ one: SourceLocation, _ other: SourceLocation) -> Bool {
+        guard let parent = numbers[other].flatMap({ entries[$0].parent }) else { return false }
+        return isInside(one, of: entries[parent].location)
+    }
+
     /// Whether one element is inside another one.
     func isInside(_ inner: SourceLocation, of outer: SourceLocation) -> Bool {
         guard let inner = numbers[inner], let outer = numbers[outer] else { return false }
@@ -91,16 +97,19 @@ struct ElementIndex {
 }
 
 extension XMLElement {
+    /// The elements whose text may be shown: it is no secret.
+    static let shownElements: Set<String> = ["name", "path"]
+    /// The attributes whose values may be shown.
+    static let shownAttributes: Set<String> = ["name", "path", "type", "port", "domain", "bus", "slot", "function"]
+
     /// The start tag for a message, with attributes that hold nothing secret.
     fileprivate var startTag: String {
-        let shown = attributes.filter {
-            ["name", "path", "type", "port", "domain", "bus", "slot", "function"].contains($0.name.text)
-        }
+        let shown = attributes.filter { XMLElement.shownAttributes.contains($0.name.text) }
         return "<\(name.text.printable)" + shown.map { " \($0.name.text)='\($0.value.shortened)'" }.joined() + ">"
     }
 }
 
 extension String {
     /// What a message shows of it.
-    fileprivate var shortened: String { unicodeScalars.count > 80 ? String(prefix(80)).printable + "…" : printable }
+    var shortened: String { unicodeScalars.count > 80 ? String(prefix(80)).printable + "…" : printable }
 }

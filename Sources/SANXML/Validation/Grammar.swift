@@ -8,6 +8,8 @@ struct GrammarElement {
     /// By local name the values that an attribute may have; nil where it is more than a choice of values.
     var attributes: [String: [String]?] = [:]
     var requiredAttributes: [String] = []
+    /// By local name the patterns of an attribute.
+    var attributePatterns: [String: [XMLElement]] = [:]
 }
 
 /// A RELAX NG grammar in XML syntax, as our schemas are written.
@@ -55,6 +57,7 @@ struct Grammar {
         case "attribute":
             guard let name = pattern.localName else { return }
             let values = self.values(of: pattern)
+            result.attributePatterns[name, default: []].append(pattern)
             if isRequired { result.requiredAttributes.append(name) }
             if let known = result.attributes[name] {
                 result.attributes[name] = .some(
@@ -82,6 +85,31 @@ struct Grammar {
             }
         default: break
         }
+    }
+
+    func definition(of reference: XMLElement) -> XMLElement? {
+        reference.attribute("name").flatMap { definitions[$0] }
+    }
+
+    /// Whether a pattern is of attributes only.
+    func isOfAttributes(_ pattern: XMLElement) -> Bool {
+        switch pattern.name.local {
+        case "attribute": true
+        case "optional", "zeroOrMore", "oneOrMore", "group", "interleave", "choice":
+            pattern.elements.allSatisfy { isOfAttributes($0) }
+        case "ref":
+            definition(of: pattern).map { definition in
+                !definition.contents.isEmpty && definition.elements.allSatisfy { isOfAttributes($0) }
+            } ?? false
+        default: false
+        }
+    }
+
+    /// The patterns of an element that allow its `type`; all of them where none does.
+    func patterns(_ patterns: [XMLElement], for element: XMLElement) -> [XMLElement] {
+        guard let type = element.attribute("type"), patterns.count > 1 else { return patterns }
+        let possible = patterns.filter { $0.elements.allSatisfy { isPossible($0, type: type) } }
+        return possible.isEmpty ? patterns : possible
     }
 
     /// Whether a branch of a choice allows the element's `type`.

@@ -5,6 +5,8 @@ public import SANModel
 public struct SchemaViolation: Sendable, Hashable {
     public var location: SourceLocation
     public var message: String
+    /// Whether the fault may be another one nearby.
+    var isGuess = false
 
     public init(location: SourceLocation, message: String) {
         self.location = location
@@ -45,7 +47,13 @@ public enum Schema {
                 exact.append(SchemaViolation(location: location, message: error.message))
             }
         }
-        violations.removeAll { violation in exact.contains { index.areRelated($0.location, violation.location) } }
+        // libxml2 stops at an element when one after it is wrong, and has only a guess about it.
+        violations.removeAll { violation in
+            exact.contains {
+                index.areRelated($0.location, violation.location)
+                    || (violation.isGuess && index.isNear($0.location, violation.location))
+            }
+        }
         return (violations + exact)
             .sorted { ($0.location.line, $0.location.column) < ($1.location.line, $1.location.column) }
     }

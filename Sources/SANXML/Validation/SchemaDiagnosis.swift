@@ -39,7 +39,11 @@ struct SchemaDiagnosis {
         guard let location = complaint.location, let message = message(for: complaint, about: name(at: location)) else {
             return nil
         }
-        return SchemaViolation(location: location, message: message)
+        var violation = SchemaViolation(location: location, message: message)
+        violation.isGuess = [
+            XML_RELAXNG_ERR_EXTRACONTENT, XML_RELAXNG_ERR_ATTRVALID, XML_RELAXNG_ERR_INVALIDATTR,
+        ].contains(complaint.code)
+        return violation
     }
 
     private func message(for complaint: SchemaComplaint, about place: String) -> String? {

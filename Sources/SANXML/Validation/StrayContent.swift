@@ -6,11 +6,13 @@ import SANModel
 /// from the grammar, where that is certain; conditions across several elements or attributes are left to libxml2.
 struct StrayContent {
     private let grammar: Grammar
+    private var values: GrammarValues
     private var found: [SchemaViolation] = []
 
     /// - Throws: never in practice: `malformed_definition` for a grammar that isn't well-formed.
     init(grammar: [UInt8]) throws(StorageError) {
         self.grammar = Grammar(try ParsedDocument(parsing: grammar).root())
+        values = GrammarValues(self.grammar)
     }
 
     /// The violations of a document, outside what is in a foreign namespace; the first ones if there are many.
@@ -27,9 +29,10 @@ struct StrayContent {
     private mutating func check(_ element: XMLElement, against patterns: [XMLElement]) {
         guard found.count < Schema.maximumCount else { return }
         let type = element.attribute("type")
+        let patterns = grammar.patterns(patterns, for: element)
         let allowed = patterns.map { grammar.expansion(of: $0, type: type) }
         let children = element.elements.filter { $0.name.namespace.isEmpty }
-        checkText(of: element, hasChildren: !children.isEmpty)
+        checkText(of: element, hasChildren: !children.isEmpty, patterns)
         checkAttributes(of: element, allowed: allowed)
         checkCounts(of: children, in: element, allowed: allowed)
         for child in children {
@@ -45,9 +48,16 @@ struct StrayContent {
         }
     }
 
-    private mutating func checkText(of element: XMLElement, hasChildren: Bool) {
+    private mutating func checkText(of element: XMLElement, hasChildren: Bool, _ patterns: [XMLElement]) {
         let text = element.text.withoutSurroundingSpace
-        guard hasChildren, !text.isEmpty else { return }
+        guard hasChildren else {
+            // The reader has better words for what is a number, a name or a UUID, and says them at the same place.
+            guard values.refuse(element.text, patterns) else { return }
+            let isShown = XMLElement.shownElements.contains(element.name.text)
+            report("\(describe(element)) can't hold \(isShown ? "'\(text.shortened)'" : "this text")", at: element)
+            return
+        }
+        guard !text.isEmpty else { return }
         // Which text isn't said: it might be a password.
         report("\(describe(element)) has text between its elements: remove it", at: element)
     }
@@ -64,6 +74,11 @@ struct StrayContent {
                 report(
                     "Attribute '\(name.printable)' of \(describe(element)) is '\(attribute.value.printable)': "
                         + "\(known.joined(separator: ", ")) \(known.count == 1 ? "is" : "are") allowed", at: element)
+            } else if self.values.refuse(attribute.value, allowed.flatMap { $0.attributePatterns[name] ?? [] }) {
+                let isShown = XMLElement.shownAttributes.contains(name)
+                report(
+                    "Attribute '\(name)' of \(describe(element)) can't be "
+                        + (isShown ? "'\(attribute.value.shortened)'" : "what it is"), at: element)
             }
         }
         guard let only = allowed.first, allowed.count == 1 else { return }
