@@ -21,7 +21,8 @@ enum Probe {
         let engine = StorageEngine(
             EngineConfiguration(
                 configuration: root.appending("etc"), state: root.appending("lib"), runtime: root.appending("run"),
-                volatile: root.appending("run"), host: HostRoot(root.appending("root")), commands: SubprocessRunner(), timeout: .seconds(60),
+                volatile: root.appending("run"), host: HostRoot(root.appending("root")), commands: SubprocessRunner(),
+                timeout: .seconds(60),
                 logger: Logger(label: "probe", factory: { _ in SwiftLogNoOpLogHandler() })),
             backends: [ProbeBackend(root: root, isStuck: arguments[1] == "start")])
         switch arguments[1] {
