@@ -72,7 +72,6 @@ let package = Package(
         .target(
             name: "SANEngine",
             dependencies: ["SANModel", "SANXML", "SANHost", system, logging],
-            exclude: ["Transfers"],
             swiftSettings: nativeSettings
         ),
         .target(

@@ -16,7 +16,7 @@ extension ISCSIDirectPool: VolumeData {
     public func upload(
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
-        let file = try LocalFile(source)
+        let file = try TransferEnd(source)
         let room = try Self.room(in: volume, for: transfer)
         let length = file.remaining.map { min($0, transfer.length?.bytes ?? .max) } ?? transfer.length?.bytes
         if let length, length > room {
@@ -28,11 +28,11 @@ extension ISCSIDirectPool: VolumeData {
         var done: UInt64 = 0
         defer { file.leavePosition(after: done) }
         let counts = try await withDisk(volume, in: context) { session, geometry throws(StorageError) in
-            let ring = try TransferRing(size: geometry.chunk, limit: Self.buffers, session: session.wake)
+            let ring = try TransferRing(size: geometry.chunk, limit: Self.buffers, storage: session.wake)
             defer { ring.stop() }
             // A pipe's end is not known: what the request allows is then the end of what is read.
             let reader = SourceReader(
-                file: file, ring: ring, geometry: geometry, offset: transfer.offset.bytes, length: length,
+                file: file, ring: ring, geometry: geometry.transfer, offset: transfer.offset.bytes, length: length,
                 skipsZeros: transfer.isSparse)
             async let reading: Result<Void, StorageError> = Self.onThread("san-source") { reader.run() }
             let written = try await session.run { connection throws(StorageError) in
@@ -60,12 +60,12 @@ extension ISCSIDirectPool: VolumeData {
     public func download(
         _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
-        let file = try LocalFile(sink)
+        let file = try TransferEnd(sink)
         let room = try Self.room(in: volume, for: transfer)
         let length = transfer.length?.bytes ?? room
         let offset = transfer.offset.bytes
         let moved = try await withDisk(volume, in: context) { session, geometry throws(StorageError) in
-            let ring = try TransferRing(size: geometry.chunk, limit: Self.buffers, session: session.wake)
+            let ring = try TransferRing(size: geometry.chunk, limit: Self.buffers, storage: session.wake)
             defer { ring.stop() }
             let writer = SinkWriter(
                 file: file, ring: ring, offset: offset, length: length, makesHoles: transfer.isSparse)

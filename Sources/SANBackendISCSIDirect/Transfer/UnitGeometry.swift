@@ -1,3 +1,4 @@
+import SANEngine
 import SANHost
 import SANModel
 
@@ -6,12 +7,7 @@ struct UnitGeometry: Sendable {
     let lun: LogicalUnitNumber
     /// What libiscsi addresses it by.
     let word: UInt16
-    /// In bytes.
-    let blockSize: Int
-    /// In bytes.
-    let capacity: UInt64
-    /// The bytes of one read or write: whole blocks.
-    let chunk: Int
+    let transfer: TransferGeometry
     let limits: BlockLimits
     let provisioning: LogicalBlockProvisioning
     /// Deallocated blocks read as zeros.
@@ -33,26 +29,24 @@ struct UnitGeometry: Sendable {
         }
         lun = report.lun
         self.word = word
-        blockSize = Int(size.blockSize)
-        capacity = size.capacity.bytes
+        let blockSize = Int(size.blockSize)
         limits = report.limits
         provisioning = report.provisioning
         readsZeros = report.provisioning.readsZeros || size.readsZeros
         isProvisioned = size.isProvisioned
         let most = report.limits.maximumTransfer.map { UInt64($0) * UInt64(size.blockSize) } ?? .max
-        chunk = max(blockSize, Int(min(most, UInt64(UnitGeometry.preferredChunk))) / blockSize * blockSize)
+        transfer = TransferGeometry(
+            blockSize: blockSize, capacity: size.capacity.bytes,
+            chunk: max(blockSize, Int(min(most, UInt64(UnitGeometry.preferredChunk))) / blockSize * blockSize))
     }
 
-    /// The block that a byte is in.
-    func block(_ offset: UInt64) -> UInt64 { offset / UInt64(blockSize) }
+    var blockSize: Int { transfer.blockSize }
+    var capacity: UInt64 { transfer.capacity }
+    var chunk: Int { transfer.chunk }
 
-    func isAligned(_ offset: UInt64) -> Bool { offset.isMultiple(of: UInt64(blockSize)) }
-
-    /// The last block boundary up to here.
-    func roundedDown(_ offset: UInt64) -> UInt64 { offset - offset % UInt64(blockSize) }
-
-    /// The end of the chunk that a byte is in; chunks are counted from the unit's beginning.
-    func chunkEnd(after offset: UInt64) -> UInt64 { (offset / UInt64(chunk) + 1) * UInt64(chunk) }
+    func block(_ offset: UInt64) -> UInt64 { transfer.block(offset) }
+    func roundedDown(_ offset: UInt64) -> UInt64 { transfer.roundedDown(offset) }
+    func chunkEnd(after offset: UInt64) -> UInt64 { transfer.chunkEnd(after: offset) }
 
     /// The most bytes of zeros for one command.
     func runLength(_ method: ZeroMethod) -> UInt64 {

@@ -1,26 +1,6 @@
+import SANEngine
 import SANHost
 import SANModel
-
-/// Where a reader's chunks go.
-protocol ChunkSink {
-    /// Chunks must come in the order of their offsets.
-    var isOrdered: Bool { get }
-    /// Why it takes no more; nil while it does.
-    var failure: StorageError? { get }
-    /// Nil where all buffers are under way: the session's wake signal tells when that changes.
-    mutating func takeBuffer() -> TransferBuffer?
-    mutating func deliver(_ chunk: TransferChunk) throws(StorageError)
-}
-
-/// The sink of a download.
-struct RingSink: ChunkSink {
-    let ring: TransferRing
-    let isOrdered: Bool
-
-    var failure: StorageError? { ring.failure }
-    func takeBuffer() -> TransferBuffer? { ring.takeFree() }
-    func deliver(_ chunk: TransferChunk) { ring.hand(chunk) }
-}
 
 /// Reads a range of a unit with several commands under way, on the session's thread.
 struct UnitReader<Sink: ChunkSink> {

@@ -2,21 +2,6 @@ import SANEngine
 import SANHost
 import SANModel
 
-/// Where a writer's pieces come from, in the order of their offsets.
-protocol PieceSource {
-    mutating func next() -> TransferRing.Next
-    /// A buffer that the writer is done with.
-    mutating func release(_ buffer: TransferBuffer)
-}
-
-/// The pieces of an upload.
-struct RingSource: PieceSource {
-    let ring: TransferRing
-
-    func next() -> TransferRing.Next { ring.next() }
-    func release(_ buffer: TransferBuffer) { ring.release(buffer) }
-}
-
 /// Writes pieces to a unit with several commands under way, on the session's thread.
 struct UnitWriter<Source: PieceSource> {
     /// What is with the target.
@@ -298,14 +283,5 @@ struct UnitWriter<Source: PieceSource> {
         guard let error = outcome?.failure, !error.isUnsupported else { return }
         failedAt = begin ?? 0
         if failure == nil { failure = error.error(SCSICommand.synchronizeCache.name, unit: "LUN \(geometry.lun)") }
-    }
-}
-
-extension StorageError {
-    /// The error of a transfer that ended early, with how much of it was done.
-    func saying(safe bytes: UInt64) -> StorageError {
-        var copy = self
-        copy.message += "; the first \(bytes) bytes are safe on the volume"
-        return copy
     }
 }

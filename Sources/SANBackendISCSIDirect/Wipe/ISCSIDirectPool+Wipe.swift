@@ -43,13 +43,16 @@ private struct WipeRun: Sendable {
         if case .verify(let byte) = pass {
             var reader = UnitReader(
                 0..<geometry.capacity, of: geometry, on: connection,
-                to: VerifySink(expected: byte, geometry: geometry), patience: patience, report: report)
+                to: VerifySink(
+                    expected: byte, of: "LUN \(geometry.lun)", geometry.transfer, window: UnitGeometry.window),
+                patience: patience, report: report)
             try reader.run()
             report(geometry.capacity)
             return 0
         }
         var writer = UnitWriter(
-            PassSource(pass, over: geometry), to: geometry, on: connection, methods: try methods(), patience: patience,
+            PassSource(pass, over: geometry.transfer), to: geometry, on: connection, methods: try methods(),
+            patience: patience,
             verify: ISCSIDirectPool.verification(of: volume, geometry, patience), report: report)
         return try writer.run().moved
     }

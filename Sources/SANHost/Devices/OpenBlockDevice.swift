@@ -33,6 +33,8 @@ package final class OpenBlockDevice: Sendable {
             case .read: SAN_BLOCK_READ
             case .exclusiveWrite: SAN_BLOCK_WRITE_EXCLUSIVELY
             }
+        // The kernel lets a device that is read-only be opened for writing, and fails each write.
+        if access == .exclusiveWrite, device.isReadOnly { throw OpenBlockDevice.readOnly(device) }
         let path = try device.folder.host.resolve(device.node)
         let descriptor = unsafe san_block_open(path.string, Int32(kind))
         guard descriptor >= 0 else { throw OpenBlockDevice.refusal(Errno(rawValue: -descriptor), device, path) }
@@ -51,13 +53,12 @@ package final class OpenBlockDevice: Sendable {
     private init(adopting descriptor: Int32, name: String) throws(StorageError) {
         self.name = name
         self.descriptor = descriptor
-        var status = san_file_status()
-        let code = unsafe san_file_status(descriptor, &status)
-        number = DeviceNumber(
-            major: UInt32(truncatingIfNeeded: status.node >> 32), minor: UInt32(truncatingIfNeeded: status.node))
-        guard code == 0, status.mode & S_IFMT == S_IFBLK else {
-            throw StorageError(.invalidState, "\(name.printable) isn't a block device", subject: .device(name))
+        guard let number = DeviceNumber(ofDeviceOpenAt: descriptor) else {
+            san_file_close(descriptor)
+            throw StorageError(
+                .invalidState, "The node of \(name.printable) isn't a block device", subject: .device(name))
         }
+        self.number = number
     }
 
     deinit {
@@ -110,14 +111,16 @@ package final class OpenBlockDevice: Sendable {
         }
     }
 
+    private static func readOnly(_ device: BlockDevice) -> StorageError {
+        StorageError(.permissionDenied, "\(device.name) may only be read", subject: .device(device.name))
+    }
+
     private static func refusal(_ code: Errno, _ device: BlockDevice, _ path: FilePath) -> StorageError {
         let subject = StorageError.Subject.device(device.name)
         return switch code.rawValue {
         case EBUSY: StorageError(.busy, "\(device.name) is in use", subject: subject)
         case ENXIO, ENODEV, ENOMEDIUM: StorageError(.notFound, "\(device.name) is gone", subject: subject)
-        case EROFS: StorageError(.permissionDenied, "\(device.name) may only be read", subject: subject)
-        case EACCES where device.isReadOnly:
-            StorageError(.permissionDenied, "\(device.name) may only be read", subject: subject)
+        case EROFS: readOnly(device)
         default: StorageError.system(code, "open", at: path).about(.device, device.name)
         }
     }

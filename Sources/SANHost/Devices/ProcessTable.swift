@@ -1,4 +1,3 @@
-import CLinux
 import Glibc
 import SANModel
 
@@ -46,12 +45,7 @@ enum ProcessTable {
         private func number(_ file: String) -> DeviceNumber? {
             // Only the kernel's own links lead to the open file; in a captured tree they would lead out of it.
             guard host.root == "/" else { return nil }
-            var status = san_file_status()
-            guard unsafe san_file_status_behind(AT_FDCWD, "/proc/\(id)/\(file)", &status) == 0,
-                status.mode & S_IFMT == S_IFBLK
-            else { return nil }
-            return DeviceNumber(
-                major: UInt32(truncatingIfNeeded: status.node >> 32), minor: UInt32(truncatingIfNeeded: status.node))
+            return DeviceNumber(behind: "/proc/\(id)/\(file)")
         }
     }
 

@@ -61,10 +61,10 @@ private final class JobQueue: Sendable {
 }
 
 /// A counting event: `eventfd(2)` in semaphore mode.
-final class Event: Sendable {
+package final class Event: Sendable {
     private let descriptor: Int32
 
-    init() {
+    package init() {
         descriptor = san_event_create()
         precondition(descriptor >= 0, "eventfd: out of file descriptors")
     }
@@ -73,17 +73,17 @@ final class Event: Sendable {
         close(descriptor)
     }
 
-    func signal() {
+    package func signal() {
         _ = san_event_signal(descriptor)
     }
 
-    func wait() {
+    package func wait() {
         _ = san_event_wait(descriptor)
     }
 }
 
 /// A detached thread that runs one closure.
-enum OneShotThread {
+package enum OneShotThread {
     private final class Start: Sendable {
         let name: String
         let body: @Sendable () -> Void
@@ -94,7 +94,7 @@ enum OneShotThread {
         }
     }
 
-    static func start(name: String, _ body: @escaping @Sendable () -> Void) {
+    package static func start(name: String, _ body: @escaping @Sendable () -> Void) {
         let start = Start(name: String(decoding: Array(name.utf8.prefix(15)), as: UTF8.self), body: body)
         var attributes = pthread_attr_t()
         unsafe pthread_attr_init(&attributes)

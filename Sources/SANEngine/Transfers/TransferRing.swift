@@ -3,35 +3,42 @@ import SANModel
 import Synchronization
 
 /// A piece of a volume on its way: bytes in a buffer, or zeros.
-struct TransferChunk: Sendable {
+package struct TransferChunk: Sendable {
     /// In the volume, in bytes.
-    var offset: UInt64
-    var length: UInt64
+    package var offset: UInt64
+    package var length: UInt64
     /// Nil for zeros.
-    var buffer: TransferBuffer?
+    package var buffer: TransferBuffer?
     /// Where in the buffer the bytes begin.
-    var start = 0
+    package var start: Int
 
-    var end: UInt64 { offset + length }
+    package init(offset: UInt64, length: UInt64, buffer: TransferBuffer?, start: Int = 0) {
+        self.offset = offset
+        self.length = length
+        self.buffer = buffer
+        self.start = start
+    }
+
+    package var end: UInt64 { offset + length }
 }
 
-/// Buffers that go round between the session's thread and the thread that reads the source or writes the sink.
+/// Buffers that go round between the storage's thread and the thread that reads the source or writes the sink.
 ///
-/// The local end may block for as long as it likes: the session goes on serving its target meanwhile.
-final class TransferRing: Sendable {
+/// The local end may block for as long as it likes: the storage is served meanwhile.
+package final class TransferRing: Sendable {
     private struct State {
         var free: [TransferBuffer] = []
         var made = 0
         var filled: [TransferChunk] = []
         var isEnded = false
         var isStopped = false
-        var failure: StorageError?
+        package var failure: StorageError?
     }
 
     /// Wakes the local thread.
-    let local: WakeSignal
-    /// Wakes the session's loop.
-    private let session: WakeSignal
+    package let local: WakeSignal
+    /// Wakes the storage's loop.
+    private let storage: WakeSignal
     private let state = Mutex(State())
     private let size: Int
     private let limit: Int
@@ -39,17 +46,17 @@ final class TransferRing: Sendable {
     /// - Parameters:
     ///   - size: of each buffer, in bytes.
     ///   - limit: how many buffers there are at most.
-    ///   - session: what the session's loop waits on.
+    ///   - storage: what the storage's loop waits on.
     /// - Throws: `host_failure` where there are no more descriptors.
-    init(size: Int, limit: Int, session: WakeSignal) throws(StorageError) {
+    package init(size: Int, limit: Int, storage: WakeSignal) throws(StorageError) {
         local = try WakeSignal()
-        self.session = session
+        self.storage = storage
         self.size = size
         self.limit = limit
     }
 
     /// What there is to take.
-    enum Next {
+    package enum Next {
         case chunk(TransferChunk)
         /// Nothing at the moment.
         case wait
@@ -60,7 +67,7 @@ final class TransferRing: Sendable {
     // MARK: Either side
 
     /// A buffer that nobody uses; nil where all are under way.
-    func takeFree() -> TransferBuffer? {
+    package func takeFree() -> TransferBuffer? {
         let (buffer, makes): (TransferBuffer?, Bool) = state.withLock { state in
             if let buffer = state.free.popLast() { return (buffer, false) }
             guard state.made < limit else { return (nil, false) }
@@ -71,17 +78,17 @@ final class TransferRing: Sendable {
     }
 
     /// Gives a buffer back.
-    func release(_ buffer: TransferBuffer) {
+    package func release(_ buffer: TransferBuffer) {
         state.withLock { $0.free.append(buffer) }
         wakeAll()
     }
 
-    func hand(_ chunk: TransferChunk) {
+    package func hand(_ chunk: TransferChunk) {
         state.withLock { $0.filled.append(chunk) }
         wakeAll()
     }
 
-    func next() -> Next {
+    package func next() -> Next {
         state.withLock { state in
             if state.isStopped { return .ended }
             // What was read before the source failed is good.
@@ -92,37 +99,37 @@ final class TransferRing: Sendable {
     }
 
     /// No more chunks will come.
-    func end() {
+    package func end() {
         state.withLock { $0.isEnded = true }
         wakeAll()
     }
 
-    func fail(_ error: StorageError) {
+    package func fail(_ error: StorageError) {
         state.withLock { state in
             if state.failure == nil { state.failure = error }
         }
         wakeAll()
     }
 
-    var failure: StorageError? { state.withLock { $0.failure } }
+    package var failure: StorageError? { state.withLock { $0.failure } }
 
     /// Nobody waits for the rest: the local thread ends as soon as it looks.
-    func stop() {
+    package func stop() {
         state.withLock { $0.isStopped = true }
         wakeAll()
     }
 
-    var isStopped: Bool { state.withLock { $0.isStopped } }
+    package var isStopped: Bool { state.withLock { $0.isStopped } }
 
     private func wakeAll() {
         local.signal()
-        session.signal()
+        storage.signal()
     }
 
     // MARK: The local side, which may block
 
     /// Waits for a free buffer; nil when the transfer was stopped.
-    func waitForFree() -> TransferBuffer? {
+    package func waitForFree() -> TransferBuffer? {
         while !isStopped {
             if let buffer = takeFree() { return buffer }
             waitForSignal()
@@ -131,7 +138,7 @@ final class TransferRing: Sendable {
     }
 
     /// Waits for a chunk; nil at the end, and when the transfer was stopped.
-    func waitForChunk() -> TransferChunk? {
+    package func waitForChunk() -> TransferChunk? {
         while true {
             switch next() {
             case .chunk(let chunk): return chunk

@@ -1,24 +1,21 @@
-import SANEngine
-import SANModel
-
 /// The pieces of a pass that writes.
-struct PassSource: PieceSource {
+package struct PassSource: PieceSource {
     private let pass: WipePass
     private let capacity: UInt64
-    private let geometry: UnitGeometry
+    private let geometry: TransferGeometry
     private var position: UInt64 = 0
     /// One buffer for each place where a chunk may begin in the pattern; nobody changes them once they are filled.
     private var patterns: [Int: TransferBuffer] = [:]
     private var free: [TransferBuffer] = []
     private var generator = WipeGenerator()
 
-    init(_ pass: WipePass, over geometry: UnitGeometry) {
+    package init(_ pass: WipePass, over geometry: TransferGeometry) {
         self.pass = pass
         self.geometry = geometry
         capacity = geometry.capacity
     }
 
-    mutating func next() -> TransferRing.Next {
+    package mutating func next() -> TransferRing.Next {
         guard position < capacity else { return .ended }
         switch pass {
         case .zeros, .deallocation, .verify:
@@ -33,7 +30,7 @@ struct PassSource: PieceSource {
         }
     }
 
-    mutating func release(_ buffer: TransferBuffer) {
+    package mutating func release(_ buffer: TransferBuffer) {
         if case .random = pass { free.append(buffer) }
     }
 

@@ -1,16 +1,12 @@
-import SANEngine
+public import SANEngine
 import SANHost
 import SANModel
-import SANTestSupport
-import SystemPackage
-import Testing
-
-@testable import SANBackendISCSIDirect
+public import SystemPackage
 
 /// Files and pipes for the local ends of transfers.
-enum LocalEnds {
+public enum LocalEnds {
     /// Bytes that tell where they are: each eight of them are their own offset, mixed with a salt.
-    static func pattern(_ count: Int, salt: UInt64 = 0x9E37_79B9_7F4A_7C15) -> [UInt8] {
+    public static func pattern(_ count: Int, salt: UInt64 = 0x9E37_79B9_7F4A_7C15) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
             for index in 0..<count {
                 let word = (UInt64(index / 8) &+ 1) &* salt
@@ -20,13 +16,13 @@ enum LocalEnds {
         }
     }
 
-    static func write(_ bytes: [UInt8], to path: FilePath) throws {
+    public static func write(_ bytes: [UInt8], to path: FilePath) throws {
         let file = try FileDescriptor.open(
             path, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
         try file.closeAfter { _ = try file.writeAll(bytes) }
     }
 
-    static func read(_ path: FilePath) throws -> [UInt8] {
+    public static func read(_ path: FilePath) throws -> [UInt8] {
         let file = try FileDescriptor.open(path, .readOnly)
         return try file.closeAfter {
             let size = Int(try file.seek(offset: 0, from: .end))
@@ -44,11 +40,11 @@ enum LocalEnds {
         }
     }
 
-    static func reading(_ path: FilePath) throws -> DataEnd {
+    public static func reading(_ path: FilePath) throws -> DataEnd {
         DataEnd(descriptor: try .open(path, .readOnly), isSeekable: true, name: path.string)
     }
 
-    static func writing(_ path: FilePath) throws -> DataEnd {
+    public static func writing(_ path: FilePath) throws -> DataEnd {
         let file = try FileDescriptor.open(
             path, .readWrite, options: [.create, .truncate], permissions: [.ownerReadWrite])
         return DataEnd(descriptor: file, isSeekable: true, name: path.string)
@@ -56,7 +52,7 @@ enum LocalEnds {
 }
 
 /// Runs a call that blocks on a thread of its own, for the other ends of pipes.
-func withThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+public func withThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withBlockingThread(named: "test-pipe", until: .never, waitingFor: "the pipe") {
         () throws(StorageError) -> Result<Value, any Error> in
         Poll.blockBrokenPipeSignal()

@@ -1,4 +1,4 @@
-import SANEngine
+import SANHost
 import SANModel
 import SystemPackage
 
@@ -13,20 +13,22 @@ import SystemPackage
 /// The caller may close its descriptor, and have the number used for another file, while a thread still sits in a call that nobody waits
 /// for any more: that thread must not get hold of the other file.
 @safe
-final class LocalFile: Sendable {
-    let name: String
+package final class TransferEnd: Sendable {
+    package let name: String
     private let descriptor: FileDescriptor
     /// Bytes can be read and written at any offset.
-    let isSeekable: Bool
+    package let isSeekable: Bool
     /// A regular file: it may have holes, and grows.
-    let isRegular: Bool
+    package let isRegular: Bool
     /// Where the transfer begins in the file.
-    let position: Int64
+    package let position: Int64
+    /// Which block device it is; nil for other files.
+    package let device: DeviceNumber?
     /// In bytes, at the beginning; nil for what isn't seekable.
-    let size: Int64?
+    package let size: Int64?
 
     /// - Throws: `host_failure`.
-    init(_ end: DataEnd) throws(StorageError) {
+    package init(_ end: DataEnd) throws(StorageError) {
         name = end.name.printable
         do {
             descriptor = try end.descriptor.duplicate()
@@ -37,6 +39,7 @@ final class LocalFile: Sendable {
         var status = stat()
         let isKnown = unsafe fstat(descriptor.rawValue, &status) == 0
         isRegular = isKnown && status.st_mode & S_IFMT == S_IFREG
+        device = DeviceNumber(ofDeviceOpenAt: descriptor.rawValue)
         // Linux writes at the end whatever the offset where a file was opened for appending: only in order, then.
         let appends = fcntl(descriptor.rawValue, F_GETFL) & O_APPEND != 0
         let current = lseek(descriptor.rawValue, 0, SEEK_CUR)
@@ -59,16 +62,18 @@ final class LocalFile: Sendable {
     }
 
     /// How many bytes follow the position; nil where it isn't known.
-    var remaining: UInt64? { size.map { UInt64(max(0, $0 - position)) } }
+    package var remaining: UInt64? { size.map { UInt64(max(0, $0 - position)) } }
 
-    var pollDescriptor: Int32 { descriptor.rawValue }
+    package var pollDescriptor: Int32 { descriptor.rawValue }
 
     /// Reads once.
     ///
     /// - Parameter offset: from the transfer's beginning; for what isn't seekable the next bytes are read.
     /// - Returns: 0 at the end.
     /// - Throws: `host_failure`.
-    func read(into buffer: TransferBuffer, at start: Int, count: Int, offset: UInt64) throws(StorageError) -> Int {
+    package func read(
+        into buffer: TransferBuffer, at start: Int, count: Int, offset: UInt64
+    ) throws(StorageError) -> Int {
         do {
             return try unsafe buffer.withBytes { memory in
                 let target = unsafe UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + count])
@@ -84,7 +89,7 @@ final class LocalFile: Sendable {
     /// Writes all of it.
     ///
     /// - Throws: `host_failure`.
-    func write(_ buffer: TransferBuffer, _ range: Range<Int>, offset: UInt64) throws(StorageError) {
+    package func write(_ buffer: TransferBuffer, _ range: Range<Int>, offset: UInt64) throws(StorageError) {
         do {
             try unsafe buffer.withBytes { memory in
                 let source = unsafe UnsafeRawBufferPointer(UnsafeMutableRawBufferPointer(rebasing: memory[range]))
@@ -100,7 +105,7 @@ final class LocalFile: Sendable {
     }
 
     /// Where the next data is at or after an offset, counted from the transfer's beginning; the end where all that follows is a hole.
-    func nextData(after offset: UInt64) -> UInt64? {
+    package func nextData(after offset: UInt64) -> UInt64? {
         guard isRegular, isSeekable, let size else { return nil }
         let found = lseek(descriptor.rawValue, off_t(position + Int64(offset)), 3)
         if found >= 0 { return UInt64(max(0, Int64(found) - position)) }
@@ -111,7 +116,7 @@ final class LocalFile: Sendable {
     /// Makes the file at least so long, counted from the transfer's beginning: a hole at the end is not there until then.
     ///
     /// - Throws: `host_failure`.
-    func extend(to length: UInt64) throws(StorageError) {
+    package func extend(to length: UInt64) throws(StorageError) {
         var status = stat()
         let end = position + Int64(length)
         guard isRegular, isSeekable, unsafe fstat(descriptor.rawValue, &status) == 0, status.st_size < end else {
@@ -125,7 +130,7 @@ final class LocalFile: Sendable {
     }
 
     /// Leaves the caller's file offset, which is shared, behind what was transferred.
-    func leavePosition(after length: UInt64) {
+    package func leavePosition(after length: UInt64) {
         if isSeekable { lseek(descriptor.rawValue, off_t(position + Int64(length)), SEEK_SET) }
     }
 
@@ -136,10 +141,10 @@ final class LocalFile: Sendable {
 
 extension TransferBuffer {
     /// Whether all bytes of a range are zeros.
-    func isZero(_ range: Range<Int>) -> Bool { repeats(0, range) }
+    package func isZero(_ range: Range<Int>) -> Bool { repeats(0, range) }
 
     /// Whether the first bytes are all the same as this one.
-    func repeats(_ byte: UInt8, count: Int) -> Bool { repeats(byte, 0..<count) }
+    package func repeats(_ byte: UInt8, count: Int) -> Bool { repeats(byte, 0..<count) }
 
     private func repeats(_ byte: UInt8, _ range: Range<Int>) -> Bool {
         unsafe withBytes { memory in

@@ -2,16 +2,28 @@ import SANHost
 import SANModel
 
 /// Reads the source of an upload into the ring, on a thread of its own.
-struct SourceReader: Sendable {
-    let file: LocalFile
-    let ring: TransferRing
-    let geometry: UnitGeometry
+package struct SourceReader: Sendable {
+    private let file: TransferEnd
+    private let ring: TransferRing
+    private let geometry: TransferGeometry
     /// Where in the volume the first byte goes.
-    let offset: UInt64
+    private let offset: UInt64
     /// How many bytes there are; nil for all until the end, which must fit into the volume.
-    let length: UInt64?
+    private let length: UInt64?
     /// Hand zeros over as zeros.
-    let skipsZeros: Bool
+    private let skipsZeros: Bool
+
+    package init(
+        file: TransferEnd, ring: TransferRing, geometry: TransferGeometry, offset: UInt64, length: UInt64?,
+        skipsZeros: Bool
+    ) {
+        self.file = file
+        self.ring = ring
+        self.geometry = geometry
+        self.offset = offset
+        self.length = length
+        self.skipsZeros = skipsZeros
+    }
 
     /// What is looked at for zeros at once.
     private static let zeroPiece = 64 << 10
@@ -20,7 +32,7 @@ struct SourceReader: Sendable {
 
     private var end: UInt64 { length.map { offset + $0 } ?? geometry.capacity }
 
-    func run() {
+    package func run() {
         do throws(StorageError) {
             try read()
             ring.end()

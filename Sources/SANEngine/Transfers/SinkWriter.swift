@@ -2,21 +2,29 @@ import SANHost
 import SANModel
 
 /// Writes what a download brings to its sink, on a thread of its own.
-struct SinkWriter: Sendable {
-    let file: LocalFile
-    let ring: TransferRing
+package struct SinkWriter: Sendable {
+    private let file: TransferEnd
+    private let ring: TransferRing
     /// Where in the volume the first byte comes from.
-    let offset: UInt64
-    let length: UInt64
+    private let offset: UInt64
+    private let length: UInt64
     /// Leave zeros out as holes.
-    let makesHoles: Bool
+    private let makesHoles: Bool
+
+    package init(file: TransferEnd, ring: TransferRing, offset: UInt64, length: UInt64, makesHoles: Bool) {
+        self.file = file
+        self.ring = ring
+        self.offset = offset
+        self.length = length
+        self.makesHoles = makesHoles
+    }
 
     /// What is looked at for zeros at once: a page of the page cache.
     private static let zeroPiece = 4 << 10
 
     /// - Returns: how many bytes were written, holes not counted.
     /// - Throws: `host_failure`.
-    func run() throws(StorageError) -> UInt64 {
+    package func run() throws(StorageError) -> UInt64 {
         Poll.blockBrokenPipeSignal()
         var moved: UInt64 = 0
         do throws(StorageError) {
