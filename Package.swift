@@ -113,6 +113,10 @@ let package = Package(
             path: "Tests/Probe", swiftSettings: settings
         ),
         .testTarget(
+            name: "SANBlockVolumesTests", dependencies: ["SANBlockVolumes", "SANTestSupport", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SANBackendDirectoryTests", dependencies: ["SANBackendDirectory", "SANTestSupport", system],
             swiftSettings: settings
         ),

@@ -7,11 +7,17 @@ public import SANModel
 public struct BlockVolumes: Sendable {
     let host: HostRoot
     let stablePath: StablePath
+    let interview: any UnitInterviewing
 
-    /// - Parameter targetPath: the pool's `<target><path>`; nil for `/dev/disk/by-path`.
+    /// - Parameters:
+    ///   - targetPath: the pool's `<target><path>`; nil for `/dev/disk/by-path`.
+    ///   - interview: asks units what they are.
     /// - Throws: `invalid_argument` for a path outside `/dev`.
-    public init(host: HostRoot, targetPath: String?) throws(StorageError) {
+    public init(
+        host: HostRoot, targetPath: String?, interview: any UnitInterviewing = UnitInterview()
+    ) throws(StorageError) {
         self.host = host
+        self.interview = interview
         stablePath = try StablePath(targetPath)
     }
 

@@ -1,0 +1,116 @@
+import SANEngine
+import SANHost
+import SANModel
+import Synchronization
+
+/// Carries out requests on a device, several at once, each on one of a few threads.
+///
+/// A call on a device whose paths are lost can't be ended. Whoever waits gives up on it after its patience; the thread keeps the device open
+/// until the kernel lets it go, and then ends.
+final class RequestQueue: Sendable {
+    struct Outcome: Sendable {
+        var tag: Int
+        var written: UInt64
+        var failure: StorageError?
+    }
+
+    private struct State {
+        var waiting: [(tag: Int, request: BlockRequest)] = []
+        /// Since when each request has been with the device.
+        var running: [Int: ContinuousClock.Instant] = [:]
+        var outcomes: [Outcome] = []
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    private let work = Event()
+    private let wake: WakeSignal
+    private let name: String
+
+    /// How many requests are under way at once, each with a thread.
+    static let window = 8
+
+    /// - Parameter wake: signalled after each request, too.
+    init(_ device: OpenBlockDevice, _ geometry: TransferGeometry, wake: WakeSignal) {
+        self.wake = wake
+        name = device.name
+        for _ in 0..<RequestQueue.window {
+            OneShotThread.start(name: "san-block-io") { [self] in
+                while let (tag, request) = next() { finish(tag, RequestQueue.perform(request, on: device, geometry)) }
+            }
+        }
+    }
+
+    /// Lets the threads end, after what they are at.
+    func close() {
+        state.withLock { $0.isClosed = true }
+        for _ in 0..<RequestQueue.window { work.signal() }
+    }
+
+    func submit(_ request: BlockRequest, tag: Int) {
+        state.withLock { $0.waiting.append((tag, request)) }
+        work.signal()
+    }
+
+    /// Waits for requests to end; nothing where something else happened that is worth a look.
+    ///
+    /// - Parameter patience: how long one request may take.
+    /// - Throws: `timed_out`; the request is still with the device then.
+    func wait(patience: Duration) throws(StorageError) -> [Outcome] {
+        let (outcomes, oldest) = state.withLock { state in
+            let outcomes = state.outcomes
+            state.outcomes = []
+            return (outcomes, state.running.values.min())
+        }
+        if !outcomes.isEmpty { return outcomes }
+        let deadline = oldest.map { Deadline($0.advanced(by: patience)) }
+        if deadline?.hasPassed == true {
+            throw StorageError(
+                .timedOut,
+                "\(name) didn't end a request within \(patience); the kernel may still carry it out: look at its paths",
+                subject: .device(name))
+        }
+        _ = Poll.wait([.init(descriptor: wake.descriptor, events: Poll.readable)], until: deadline)
+        wake.drain()
+        return state.withLock { state in
+            defer { state.outcomes = [] }
+            return state.outcomes
+        }
+    }
+
+    private func next() -> (Int, BlockRequest)? {
+        while true {
+            work.wait()
+            let (isClosed, taken) = state.withLock { state -> (Bool, (Int, BlockRequest)?) in
+                if state.isClosed { return (true, nil) }
+                guard !state.waiting.isEmpty else { return (false, nil) }
+                let first = state.waiting.removeFirst()
+                state.running[first.tag] = .now
+                return (false, (first.tag, first.request))
+            }
+            if isClosed { return nil }
+            if let taken { return taken }
+        }
+    }
+
+    private func finish(_ tag: Int, _ result: Result<UInt64, StorageError>) {
+        state.withLock { state in
+            state.running[tag] = nil
+            switch result {
+            case .success(let written): state.outcomes.append(Outcome(tag: tag, written: written, failure: nil))
+            case .failure(let error): state.outcomes.append(Outcome(tag: tag, written: 0, failure: error))
+            }
+        }
+        wake.signal()
+    }
+
+    private static func perform(
+        _ request: BlockRequest, on device: OpenBlockDevice, _ geometry: TransferGeometry
+    ) -> Result<UInt64, StorageError> {
+        do throws(StorageError) {
+            return .success(try request.perform(on: device, geometry))
+        } catch {
+            return .failure(error)
+        }
+    }
+}
