@@ -10,7 +10,7 @@ FILTER ?=
 RELEASE := swift build --configuration release --static-swift-stdlib --disable-local-rpath --product sanctl
 BINARY = $$($(RELEASE) --show-bin-path)/sanctl
 
-.PHONY: help setup build release test unit component service lab-test lint format demo bench fuzz docs install clean
+.PHONY: help setup build release test unit component service lab-test lint format demo lab bench fuzz docs install clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,11 @@ demo: ## See the main job done on a real iSCSI target that it starts itself
 	@Scripts/setup build demo
 	@$(RELEASE)
 	@Scripts/demo "$(BINARY)"
+
+lab: ## Try things as root on a SAN of your own: a shell in a guest with iSCSI, multipath and Fibre Channel
+	@Scripts/setup build lab
+	@$(RELEASE)
+	@Scripts/lab "$(BINARY)"
 
 bench: ## Measure against libvirt and qemu-img on the same servers, as ratios
 	@Scripts/setup build demo bench

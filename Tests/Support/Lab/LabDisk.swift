@@ -55,9 +55,10 @@ public final class LabDisk: Sendable {
         try LabFile.set(configuration.appending("attrib").appending(attribute), value)
     }
 
-    /// Makes the disk larger or smaller; initiators are told of it by a unit attention.
+    /// Makes the disk larger or smaller; LIO tells nobody of it, initiators see it when they look again.
     public func resize(to size: UInt64) throws {
         try LabFile.makeSparse(file, size: size)
+        try LabFile.set(configuration.appending("control"), "fd_dev_size=\(size)")
     }
 
     /// Takes the disk away; no LUN may use it any more.
