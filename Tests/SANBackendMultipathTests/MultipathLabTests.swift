@@ -46,7 +46,7 @@ struct MultipathLabTests {
             #expect(unit.map?.groups.flatMap(\.devices).count == 2)
 
             let path = try #require(unit.paths.first?.device)
-            try LabFile.set(FilePath("/sys/block/\(path)/device/state"), "offline")
+            try LabFile.set(FilePath("/sys/block/\(path)/device/state"), "offline\n")
             try await lab.wait(for: "multipathd to fail the path") {
                 try await Self.refresh().volumes.first?.unit?.paths.contains { $0.state == "failed faulty offline" }
                     == true
@@ -57,7 +57,7 @@ struct MultipathLabTests {
             multipath.stop()
             let alone = try #require(try await Self.refresh().volumes.first)
             #expect(Set(alone.unit?.paths.map(\.state) ?? []) == ["failed undef offline", "active undef running"])
-            try LabFile.set(FilePath("/sys/block/\(path)/device/state"), "running")
+            try LabFile.set(FilePath("/sys/block/\(path)/device/state"), "running\n")
             try await multipath.start()
         }
     }
@@ -68,7 +68,10 @@ struct MultipathLabTests {
             try await lab.load("dm-multipath", "dm-service-time")
             let tables = [
                 "none": ("0 8192 multipath 1 queue_if_no_path 0 0 0", "no paths"),
-                "joined": ("0 8 multipath 0 0 0 0\n8 8 error", "isn't one multipath target"),
+                "joined": (
+                    "0 8 zero\n8 8 error",
+                    "isn't one multipath target"
+                ),
                 "hung": ("0 8192 multipath 0 0 0 0", "is suspended"),
             ]
             for (name, (table, _)) in tables.sorted(by: { $0.key < $1.key }) {
@@ -103,15 +106,18 @@ struct MultipathLabTests {
         }
     }
 
-    @Test("64 maps with two paths each")
+    @Test("64 maps with two paths each, made without multipathd")
     func many() async throws {
         try await Lab.run { lab in
-            let multipath = try await lab.multipath()
-            _ = try await lab.scsiDebug(["max_luns": 64, "add_host": 2, "vpd_use_hostno": 0, "dev_size_mb": 8])
-            try await lab.wait(for: "64 maps") {
-                LabMultipath.maps.count == 64
-                    && LabMultipath.maps.keys.allSatisfy { LabMultipath.paths(of: $0).count == 2 }
+            // Disks of memory: udev is quick with them, as 128 SCSI disks would keep an emulated guest busy for minutes.
+            try await lab.load("dm-multipath", "dm-service-time")
+            try await lab.run("modprobe", "brd", "rd_nr=128", "rd_size=4096")
+            lab.atEnd("The disks of memory") { try await lab.run("modprobe", "--remove", "brd") }
+            let maps = (0..<64).map { index in
+                "m\(index),mpath-3\(index),,,0 8192 multipath 2 queue_mode bio 0 1 1 service-time 0 2 2 1:\(2 * index) 1 1 1:\(2 * index + 1) 1 1"
             }
+            try await lab.run("dmsetup", "create", "--concise", maps.joined(separator: ";"))
+            lab.atEnd("The maps") { try await lab.run("dmsetup", "remove_all") }
             try await lab.settle()
             var times: [Duration] = []
             var snapshot = PoolSnapshot()
@@ -126,7 +132,6 @@ struct MultipathLabTests {
             #expect(
                 snapshot.volumes.allSatisfy { $0.problems.isEmpty }, "\(snapshot.volumes.flatMap(\.problems).prefix(3))"
             )
-            withExtendedLifetime(multipath) {}
         }
     }
 }
@@ -143,6 +148,10 @@ struct MapRemovalLabTests {
         } catch {
             return error
         }
+    }
+
+    private static func map(_ disk: LabDisk) async throws -> MappedDevice? {
+        try await DeviceMapper.shared.device(uuid: "mpath-\(disk.wwid)", until: .after(.seconds(30)))
     }
 
     @Test("a mounted map is refused, a free one goes, with multipathd and without, and when no path is left")
@@ -166,16 +175,15 @@ struct MapRemovalLabTests {
             #expect(refusal?.message.contains("is mounted at \(folder)") == true)
             try await lab.run("umount", folder.string)
 
-            let file = try FileDescriptor.open(FilePath(path), .readOnly)
+            // A program that has it open is named at the deadline, and waited for until then (L32).
+            async let program = lab.attempt("flock", [path, "sleep", "15"])
+            try await lab.wait(for: "flock to open the map") { try await Self.map(disk)?.openCount == 1 }
             let open = await Self.refused(disk.wwid, within: .seconds(3))
             #expect(open?.code == .busy)
-            #expect(open?.message.contains(" has it open") == true, "\(open?.description ?? "removed")")
-            try file.close()
-            #expect(
-                try await DeviceMapper.shared.device(uuid: "mpath-\(disk.wwid)", until: .after(.seconds(30)))?
-                    .isSuspended == false)
-
-            #expect(try await Self.maps.remove(wwid: disk.wwid, until: .after(.seconds(60))).isChanged)
+            #expect(open?.message.contains("it is open by ") == true, "\(open?.description ?? "removed")")
+            #expect(try await Self.map(disk)?.isSuspended == false)
+            #expect(try await Self.maps.remove(wwid: disk.wwid, until: .after(.seconds(90))).isChanged)
+            #expect(try await program.status == 0)
             #expect(LabMultipath.maps.isEmpty)
             #expect(try await !Self.maps.remove(wwid: disk.wwid, until: .after(.seconds(60))).isChanged)
 
@@ -183,12 +191,12 @@ struct MapRemovalLabTests {
             try await multipath.command("add", "map", disk.wwid)
             try await multipath.map(disk.wwid, paths: 2)
             for path in LabMultipath.paths(of: disk.wwid) {
-                try LabFile.set(FilePath("/sys/block/\(path)/device/state"), "offline")
+                try LabFile.set(FilePath("/sys/block/\(path)/device/state"), "offline\n")
             }
             multipath.stop()
             async let writer = lab.attempt("dd", ["if=/dev/zero", "of=\(path)", "bs=4096", "count=1", "oflag=direct"])
             try await lab.wait(for: "all paths to fail") {
-                let map = try await DeviceMapper.shared.device(uuid: "mpath-\(disk.wwid)", until: .after(.seconds(30)))
+                let map = try await Self.map(disk)
                 guard let table = map?.table.first, let status = map?.status.first else { return false }
                 let target = try MultipathTarget(table: table.parameters, status: status.parameters)
                 return target.queuesWithoutPaths && !target.paths.contains(where: \.isActive)

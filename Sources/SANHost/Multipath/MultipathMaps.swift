@@ -90,7 +90,7 @@ public struct MultipathMaps: Sendable {
             }
         } catch {
             guard error.code == .timedOut, let users else { throw error }
-            throw try users.stillOpen(causes: refusals)
+            throw users.stillThere(causes: refusals)
         }
     }
 

@@ -12,6 +12,7 @@ struct MultipathMapsTests {
 
     init() throws {
         tree = try HostTree()
+        try tree.makeFolder("/proc")
         try tree.addDisk("sde", "8:64", at: "8:0:0:0")
         try tree.addMap("dm-2", "254:2", called: "mpatha", uuid: Self.uuid, on: ["sde"])
     }
@@ -58,7 +59,7 @@ struct MultipathMapsTests {
         try tree.link("/proc/77/fd/9", text: "/dev/dm-2")
         let error = await refusal(mapper, within: .milliseconds(300))
         #expect(error?.code == .busy)
-        #expect(error?.message.contains("qemu-system-x86 (77) has it open") == true)
+        #expect(error?.message.contains("it is open by qemu-system-x86 (pid 77)") == true)
         #expect(mapper.requests.first == "fail_if_no_path \(Self.uuid)")
         #expect(mapper.requests.last == "queue_if_no_path \(Self.uuid)")
     }
@@ -88,14 +89,15 @@ struct MultipathMapsTests {
     @Test("a mount, swap space and a volume group are refused at once, and named (L34)")
     func users() async throws {
         let mapper = ScriptedDeviceMapper([map()])
-        try tree.write("/proc/self/mountinfo", "30 1 254:2 / /srv/a\\040b rw - ext4 /dev/mapper/mpatha rw")
-        #expect(await refusal(mapper)?.message.contains("is mounted at /srv/a") == true)
-        try tree.write("/proc/self/mountinfo", "")
+        try tree.link("/proc/1/ns/mnt", text: "mnt:[1]")
+        try tree.write("/proc/1/mountinfo", "30 1 254:2 / /srv/a\\040b rw - ext4 /dev/mapper/mpatha rw")
+        #expect(await refusal(mapper)?.message.hasSuffix("it is mounted at /srv/a b") == true)
+        try tree.write("/proc/1/mountinfo", "")
         try tree.write("/proc/swaps", "Filename Type Size\n/dev/dm-2 partition 1 0 -2")
         #expect(await refusal(mapper)?.message.contains("swap") == true)
         try tree.write("/proc/swaps", "Filename")
         try tree.addMap("dm-5", "254:5", called: "vg-root", uuid: "LVM-x", on: ["dm-2"])
-        #expect(await refusal(mapper)?.message.contains("/dev/mapper/vg-root stands on it") == true)
+        #expect(await refusal(mapper)?.message.contains("dm-5 is held by vg-root") == true)
         #expect(mapper.requests.isEmpty)
     }
 
@@ -103,9 +105,10 @@ struct MultipathMapsTests {
     func partitions() async throws {
         try tree.addMap("dm-6", "254:6", called: "mpatha-part1", uuid: "part1-\(Self.uuid)", on: ["dm-2"])
         let mapper = ScriptedDeviceMapper([map()])
-        try tree.write("/proc/self/mountinfo", "30 1 254:6 / /srv rw - ext4 /dev/mapper/mpatha-part1 rw")
-        #expect(await refusal(mapper)?.message.contains("mpatha-part1 is mounted at /srv") == true)
-        try tree.write("/proc/self/mountinfo", "")
+        try tree.link("/proc/1/ns/mnt", text: "mnt:[1]")
+        try tree.write("/proc/1/mountinfo", "30 1 254:6 / /srv rw - ext4 /dev/mapper/mpatha-part1 rw")
+        #expect(await refusal(mapper)?.message.contains("dm-6 is mounted at /srv") == true)
+        try tree.write("/proc/1/mountinfo", "")
         #expect(try await remove(mapper))
         #expect(mapper.requests == ["remove part1-\(Self.uuid)", "remove \(Self.uuid)"])
     }
