@@ -129,6 +129,13 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "SANBackendSCSITests",
+            dependencies: [
+                "SANBackendSCSI", "SANEngine", "SANHost", "SANModel", "SANXML", "SANTestSupport", "sanctl", logging, system,
+            ],
+            exclude: ["Fixtures"], swiftSettings: settings
+        ),
+        .testTarget(
             name: "SANCommandsTests",
             dependencies: [
                 "SANCommands", "SANEngine", "SANHost", "SANModel", "SANTestSupport", "sanctl", arguments, system,
