@@ -15,17 +15,17 @@ struct SCSIFixture {
     let backend: SCSIBackend
     let runtime: TemporaryFolder
 
-    /// - Parameter pace: short, since nothing happens in the played kernel but what was played already.
+    /// - Parameter limit: how long it is waited for what doesn't come; what does come was played before anybody waits.
     init(
-        _ script: PlayedHBA.Script = PlayedHBA.Script(),
-        pace: Settling.Pace = Settling.Pace(
-            quiet: .milliseconds(20), patience: .milliseconds(40), limit: .milliseconds(400), disks: .milliseconds(200)),
+        _ script: PlayedHBA.Script = PlayedHBA.Script(), limit: Duration = .seconds(60),
         users: @escaping DeviceUserLookup = { _ in [] }
     ) throws {
         captured = try CapturedHost(Capture.hosts)
         hba = PlayedHBA(script, host: captured)
         runtime = try TemporaryFolder()
         let hbas = VirtualHBAs(host: captured.root, control: hba, events: hba.events, users: users)
+        let pace = Settling.Pace(
+            quiet: .milliseconds(20), patience: min(.milliseconds(40), limit), limit: limit, disks: limit)
         backend = SCSIBackend(hbas: hbas, pace: pace)
     }
 

@@ -118,7 +118,7 @@ struct VirtualPortTests {
     func silent() async throws {
         let fixture = try SCSIFixture(PlayedHBA.Script(fabric: .silent))
         await expect(.timedOut, "the host of the virtual port") {
-            try await fixture.backend.activate(SCSIFixture.definition(), in: fixture.context(.milliseconds(300)))
+            try await fixture.backend.activate(SCSIFixture.definition(), in: fixture.context(.seconds(3)))
         }
         #expect(fixture.hba.log.last?.hasPrefix("delete") == true)
         #expect(try fixture.activations.load(pool: "p") == nil)
@@ -126,9 +126,7 @@ struct VirtualPortTests {
 
     @Test("a cancelled start deletes the port that it made")
     func cancelled() async throws {
-        let fixture = try SCSIFixture(
-            PlayedHBA.Script(fabric: .noTarget),
-            pace: Settling.Pace(quiet: .seconds(60), patience: .seconds(60), limit: .seconds(60), disks: .seconds(60)))
+        let fixture = try SCSIFixture(PlayedHBA.Script(fabric: .unboundTarget))
         let start = Task { try await fixture.start() }
         // Settling begins to listen after the port is there.
         while try fixture.hba.events.listened.count < 2 || !fixture.hasPort() { await Task.yield() }
@@ -146,7 +144,7 @@ struct VirtualPortTests {
             (.linkDown, .unavailable, "the link of scsi_host8 is Linkdown"),
         ])
     func empty(_ fabric: PlayedHBA.Fabric, _ code: StorageError.Code, _ reason: String) async throws {
-        let fixture = try SCSIFixture(PlayedHBA.Script(fabric: fabric))
+        let fixture = try SCSIFixture(PlayedHBA.Script(fabric: fabric), limit: .milliseconds(400))
         let pool = try await fixture.start(SCSIFixture.definition { $0.parent = "scsi_host8" })
         let snapshot = try await pool.refresh(in: fixture.context())
         #expect(snapshot.volumes.isEmpty)
@@ -158,7 +156,7 @@ struct VirtualPortTests {
 
     @Test("units that udev is silent about are listed with that problem")
     func withoutUdev() async throws {
-        let fixture = try SCSIFixture(PlayedHBA.Script(hasUdev: false))
+        let fixture = try SCSIFixture(PlayedHBA.Script(hasUdev: false), limit: .milliseconds(400))
         let pool = try await fixture.start()
         let snapshot = try await pool.refresh(in: fixture.context())
         #expect(snapshot.problems.map(\.code) == [.busy])

@@ -19,17 +19,25 @@ public final class CapturedHost: Sendable {
 
     /// Adds what a capture has: what appeared on the host.
     public func add(_ capture: String) throws {
-        for line in capture.split(separator: "\n") where !line.hasPrefix("#") {
-            let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-            guard parts.count >= 2 else { throw Malformed(line: String(line)) }
-            let (path, content) = (String(parts[1]), parts.count > 2 ? String(parts[2]) : "")
-            switch parts[0] {
-            case "D": try makeFolder(at(path))
-            case "L": try link(path, to: content)
-            case "F": try write(path, CapturedHost.unescaped(content))
-            case "B": try write(path, bytes: try CapturedHost.bytes(hex: content, line))
-            case "W": try write(path, "")
-            default: throw Malformed(line: String(line))
+        var made: Set<String> = []
+        // By bytes: a test may expand its host several times, and captures are long.
+        for line in Array(capture.utf8).split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
+            let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count >= 2, parts[0].count == 1, let kind = parts[0].first else { throw Malformed(line) }
+            let path = at(String(decoding: parts[1], as: UTF8.self))
+            let content = parts.count > 2 ? parts[2] : []
+            let folder = kind == UInt8(ascii: "D") ? path : FilePath(path).removingLastComponent().string
+            if made.insert(folder).inserted { try makeFolder(folder) }
+            switch kind {
+            case UInt8(ascii: "D"): break
+            case UInt8(ascii: "L"):
+                try? FileManager.default.removeItem(atPath: path)  // there may be none
+                try FileManager.default.createSymbolicLink(
+                    atPath: path, withDestinationPath: String(decoding: content, as: UTF8.self))
+            case UInt8(ascii: "F"): try Data(CapturedHost.unescaped(content)).write(to: URL(filePath: path))
+            case UInt8(ascii: "B"): try Data(try CapturedHost.bytes(hex: content)).write(to: URL(filePath: path))
+            case UInt8(ascii: "W"): try Data().write(to: URL(filePath: path))
+            default: throw Malformed(line)
             }
         }
     }
@@ -44,7 +52,8 @@ public final class CapturedHost: Sendable {
     }
 
     public func write(_ path: String, _ text: String) throws {
-        try write(path, bytes: Array(text.utf8))
+        try makeFolder(FilePath(at(path)).removingLastComponent().string)
+        try Data(text.utf8).write(to: URL(filePath: at(path)))
     }
 
     public func read(_ path: String) throws -> String {
@@ -55,54 +64,47 @@ public final class CapturedHost: Sendable {
         try FileManager.default.removeItem(atPath: at(path))
     }
 
-    public func link(_ path: String, to target: String) throws {
-        try makeFolder(parent(of: path))
-        try? FileManager.default.removeItem(atPath: at(path))  // there may be none
-        try FileManager.default.createSymbolicLink(atPath: at(path), withDestinationPath: target)
-    }
-
     /// What a line can't be read as.
     public struct Malformed: Error {
         public var line: String
-    }
 
-    private func write(_ path: String, bytes: [UInt8]) throws {
-        try makeFolder(parent(of: path))
-        try Data(bytes).write(to: URL(filePath: at(path)))
+        init(_ line: ArraySlice<UInt8>) {
+            self.line = String(decoding: line, as: UTF8.self)
+        }
     }
 
     private func at(_ path: String) -> String { folder.path.string + path }
-
-    private func parent(of path: String) -> String { FilePath(at(path)).removingLastComponent().string }
 
     private func makeFolder(_ path: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     }
 
-    private static func unescaped(_ text: String) -> String {
-        var result = ""
-        var rest = text.makeIterator()
-        while let character = rest.next() {
-            guard character == "\\", let next = rest.next() else {
-                result.append(character)
+    private static func unescaped(_ text: ArraySlice<UInt8>) -> [UInt8] {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        var isEscaped = false
+        for byte in text {
+            switch (isEscaped, byte) {
+            case (false, UInt8(ascii: "\\")):
+                isEscaped = true
                 continue
+            case (true, UInt8(ascii: "n")): result.append(0x0A)
+            case (true, UInt8(ascii: "t")): result.append(0x09)
+            default: result.append(byte)
             }
-            switch next {
-            case "n": result.append("\n")
-            case "t": result.append("\t")
-            default: result.append(next)
-            }
+            isEscaped = false
         }
         return result
     }
 
-    private static func bytes(hex text: String, _ line: Substring) throws -> [UInt8] {
-        let digits = Array(text.utf8)
-        return try stride(from: 0, to: digits.count - 1, by: 2).map { index in
-            guard let byte = UInt8(String(decoding: digits[index...(index + 1)], as: UTF8.self), radix: 16) else {
-                throw Malformed(line: String(line))
-            }
-            return byte
+    private static func bytes(hex text: ArraySlice<UInt8>) throws -> [UInt8] {
+        var result: [UInt8] = []
+        var rest = text
+        while let high = rest.popFirst() {
+            guard let low = rest.popFirst(), let byte = UInt8(String(decoding: [high, low], as: UTF8.self), radix: 16)
+            else { throw Malformed(text) }
+            result.append(byte)
         }
+        return result
     }
 }
