@@ -68,7 +68,7 @@ docs: ## Build the API reference (DocC) and check the man pages
 	@Scripts/setup build docs
 	@Scripts/docs
 
-install: ## Install below PREFIX (/usr/local): program, man pages, completions, systemd unit
+install: ## Install below PREFIX (/usr/local): program, man pages, completions, systemd unit, udev rules
 	@$(MAKE) --no-print-directory release
 	@Scripts/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
 

@@ -1,0 +1,208 @@
+import Logging
+import SANEngine
+import SANHost
+import SANModel
+import SANTestSupport
+import SystemPackage
+import Testing
+
+@testable import SANBackendSCSI
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+@Suite("scsi pools on real HBAs of a real kernel", .serialized)
+struct SCSIPoolLabTests {
+    /// An engine on the guest itself.
+    private struct Host {
+        let folder: TemporaryFolder
+        let engine: StorageEngine
+
+        init() throws {
+            folder = try TemporaryFolder()
+            let host = HostRoot("/")
+            let hbas = VirtualHBAs(
+                host: host, control: SysfsHBAControl(), events: UdevMonitor(),
+                users: { device throws(StorageError) in try DeviceUsers.of(device) })
+            engine = StorageEngine(
+                EngineConfiguration(
+                    configuration: folder.appending("etc"), state: folder.appending("lib"),
+                    runtime: folder.appending("run"), volatile: folder.appending("run"), host: host,
+                    commands: SubprocessRunner(), timeout: .seconds(120), logger: Logger(label: "test")),
+                backends: [SCSIBackend(hbas: hbas)], resolving: SysfsSCSIHosts(host: host), hbas: hbas)
+        }
+    }
+
+    private func volumes(_ engine: StorageEngine) async throws -> [Volume] {
+        try await engine.volumes(ofPool: "p").volumes
+    }
+
+    private func resolved(_ path: String) throws -> String {
+        let text = try #require(try SysfsFolder("/dev/disk/by-path", on: HostRoot("/")).linkText(FilePath(path).lastComponent?.string ?? ""))
+        return HostPath.resolving(text, from: "/dev/disk/by-path")
+    }
+
+    @Test("a vHBA logs in, sees only its own LUNs, survives the loss of its link, and goes with its pool")
+    func virtualPort() async throws {
+        try await Lab.run { lab in
+            try await lab.installRules()
+            let fabric = try await lab.fabric()
+            let own = try await lab.disk(size: 64 << 20)
+            let physical = try await lab.disk(size: 32 << 20)
+            let wwpn = WWN(0x5001_4380_0000_0001)
+            try fabric.addLUN(0, physical, to: fabric.host.wwpn)
+            try fabric.addLUN(0, own, to: wwpn)
+            try await fabric.connect()
+            let host = try Host()
+            let engine = host.engine
+
+            let change = try await engine.createPool(
+                SCSIFixture.definition { port in
+                    port = PoolSource.FibreChannel(wwnn: WWN(0x5001_4380_0000_0000), wwpn: wwpn)
+                    port.parentWWNN = fabric.host.wwnn
+                    port.parentWWPN = fabric.host.wwpn
+                })
+            #expect(change.value.state == .running, "\(change.value.problems)")
+            let volume = try #require(try await volumes(engine).first)
+            #expect(try await volumes(engine).count == 1)
+            #expect(volume.unit?.serial == own.serial)
+            #expect(volume.problems.isEmpty, "\(volume.problems)")
+
+            // libvirt's key, from the program that libvirt asks.
+            let identity = try await lab.run(
+                "/lib/udev/scsi_id", "--export", "--whitelisted", "--replace-whitespace", "--device", volume.path)
+            let values = Dictionary(
+                identity.split(separator: "\n").compactMap { line -> (Substring, Substring)? in
+                    let parts = line.split(separator: "=", maxSplits: 1)
+                    return parts.count == 2 ? (parts[0], parts[1]) : nil
+                }
+            ) { _, last in last }
+            #expect(volume.key == "\(values["ID_SERIAL"] ?? "")_PORT\(values["ID_TARGET_PORT"] ?? "")")
+
+            // Two disks of one target and LUN number, each with a link of its own.
+            let start = "/dev/disk/by-path/pci-\(fabric.host.pciAddress)"
+            let end = "-fc-0x\(fabric.target.wwpn)-lun-0"
+            #expect(volume.path == "\(start)-vport-0x\(wwpn)\(end)")
+            let number = try #require(fabric.host.name.flatMap { SCSIHostName($0)?.number })
+            let other = try #require(try SCSIHost(number: number, on: HostRoot("/"))?.units().first?.block)
+            #expect(try resolved(start + end) == other.node)
+            #expect(try resolved(volume.path) != other.node)
+
+            // The cable is pulled: the pool says so and keeps its volume; and it comes back.
+            try await fabric.setCable(of: fabric.host, isPlugged: false)
+            try await lab.wait(for: "the pool to say that the link is down") {
+                try await engine.refreshPool("p").problems.contains { $0.message.contains("the link of") }
+            }
+            #expect(try await volumes(engine).map(\.name) == [volume.name])
+            try await fabric.setCable(of: fabric.host, isPlugged: true)
+            try await fabric.waitForLogin(of: fabric.host)
+            try await lab.wait(for: "the pool to be well") { try await engine.refreshPool("p").state == .running }
+
+            // Nobody's disk is taken away.
+            try await lab.run("mkswap", volume.path)
+            try await lab.run("swapon", volume.path)
+            await expect(.busy, "unit:0:0:0", "swap") { try await engine.stopPool("p") }
+            await expect(.invalidState, "pool 'p'") { try await engine.destroyVirtualHBA(wwpn.description) }
+            try await lab.run("swapoff", volume.path)
+
+            #expect(try await engine.stopPool("p").isChanged)
+            #expect(LabFabric.scsiHost(of: wwpn) == nil)
+            try await lab.settle()
+            #expect(try SysfsFolder("/dev/disk/by-path", on: HostRoot("/")).linkText("pci-\(fabric.host.pciAddress)-vport-0x\(wwpn)\(end)") == nil)
+            #expect(try resolved(start + end) == other.node)
+        }
+    }
+
+    @Test("a stored vHBA is made, listed and destroyed; what the fabric gives it nothing is an empty pool with the reason")
+    func storedPort() async throws {
+        try await Lab.run { lab in
+            let fabric = try await lab.fabric()
+            try await fabric.connect()
+            let engine = try Host().engine
+            var definition = NodeDeviceDefinition(
+                name: "spare", scsiHost: .init(fibreChannel: NodeDeviceDefinition.FibreChannel()))
+            definition.parent = .ports(wwnn: fabric.host.wwnn, wwpn: fabric.host.wwpn)
+            let stored = try await engine.defineVirtualHBA(definition).value
+            _ = try await engine.setAutostart(ofVirtualHBA: "spare", to: true)
+            let outcomes = try await engine.startAutostartedVirtualHBAs()
+            let port = try #require(try outcomes.first?.result.get().value.port)
+            #expect(port.portName == stored.wwpn)
+            #expect(port.isLoggedIn)
+            #expect(try await !engine.startVirtualHBA("spare").isChanged)
+
+            let names = try #require(stored.wwnn.flatMap { wwnn in stored.wwpn.map { (wwnn, $0) } })
+            let change = try await engine.createPool(
+                SCSIFixture.definition(.fibreChannel(PoolSource.FibreChannel(wwnn: names.0, wwpn: names.1))))
+            #expect(change.value.state == .degraded)
+            #expect(change.value.problems.first?.message.contains("has no LUNs") == true, "\(change.value.problems)")
+            // It was there before: the pool leaves it.
+            _ = try await engine.stopPool("p")
+            #expect(LabFabric.scsiHost(of: names.1) != nil)
+            #expect(try await engine.destroyVirtualHBA("spare").isChanged)
+            #expect(LabFabric.scsiHost(of: names.1) == nil)
+            #expect(try await !engine.destroyVirtualHBA("spare").isChanged)
+        }
+    }
+
+    @Test("256 LUNs of one host, of which a LUN that is added later is found by a refresh")
+    func manyUnits() async throws {
+        try await Lab.run { lab in
+            let driver = try await lab.scsiDebug(["max_luns": 255, "dev_size_mb": 1, "no_uld": 0])
+            let name = try #require(driver.hosts.first)
+            let engine = try Host().engine
+            let change = try await engine.createPool(SCSIFixture.definition(.scsiHost(name: name)))
+            #expect(change.value.volumeCount == 255)
+            let before = ContinuousClock.now
+            let status = try await engine.refreshPool("p")
+            print("a refresh of 255 LUNs took \(before.duration(to: .now))")
+            #expect(status.problems.isEmpty, "\(status.problems)")
+            try await driver.set("max_luns", 256)
+            #expect(try await engine.refreshPool("p").volumeCount == 256)
+            #expect(try await volumes(engine).allSatisfy { $0.problems.isEmpty })
+            _ = try await engine.stopPool("p")
+        }
+    }
+
+    @Test("hosts of one PCI function by their unique_id, as the kernel numbers them")
+    func parentAddress() async throws {
+        try await Lab.run { _ in
+            let hosts = SysfsSCSIHosts(host: HostRoot("/"))
+            let address = try #require(PCIAddress("0000:00:1f.2"))
+            let numbers = try (1...6).map { try hosts.host(onFunction: address, uniqueID: $0).number }
+            #expect(Set(numbers).count == 6)
+            let engine = try Host().engine
+            _ = try await engine.createPool(
+                SCSIFixture.definition(.parentAddress(try #require(PCIAddress("0000:00:05.0")), uniqueID: nil)))
+            let names = try await volumes(engine).map(\.name)
+            #expect(names.contains("unit:0:0:0") && names.contains("unit:0:0:16684"), "\(names)")
+            _ = try await engine.stopPool("p")
+        }
+    }
+}
+
+extension Lab {
+    /// Has udev use our rules, with the `sanctl` that was built with these tests.
+    fileprivate func installRules() async throws {
+        let tests = FilePath(#filePath).removingLastComponent().removingLastComponent()
+        let template = tests.removingLastComponent().appending("udev").appending("61-sanctl-vport.rules.in")
+        let rules = FilePath("/run/udev/rules.d/61-sanctl-vport.rules")
+        let prefix = folder.appending("prefix")
+        try LocalFolder(prefix.appending("bin")).create()
+        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &path, path.count)
+        let bundle = FilePath(String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self))
+        try LocalFile(prefix.appending("bin").appending("sanctl"))
+            .link(to: bundle.removingLastComponent().appending("sanctl").string)
+        let text = String(decoding: try LocalFile(template).read(limit: 1 << 16), as: UTF8.self)
+        try LocalFolder(rules.removingLastComponent()).create()
+        try AtomicFile(rules).write(Array(text.split(separator: "@PREFIX@").joined(separator: prefix.string).utf8))
+        atEnd("Our udev rules") { [self] in
+            try LocalFile(rules).remove()
+            try await run("udevadm", "control", "--reload")
+        }
+        try await run("udevadm", "control", "--reload")
+    }
+}
