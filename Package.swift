@@ -42,7 +42,8 @@ let package = Package(
         .target(
             name: "SANBackends",
             dependencies: [
-                "SANBackendDirectory", "SANBackendISCSIDirect", "SANBackendMultipath", "SANBackendSCSI", "SANEngine",
+                "SANBackendDirectory", "SANBackendISCSI", "SANBackendISCSIDirect", "SANBackendMultipath",
+                "SANBackendSCSI", "SANEngine",
                 "SANHost", "SANModel",
             ],
             swiftSettings: settings
@@ -50,6 +51,11 @@ let package = Package(
         .target(
             name: "SANBackendDirectory",
             dependencies: ["SANEngine", "SANHost", "SANModel", "CLinux", system],
+            swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANBackendISCSI",
+            dependencies: ["SANBlockVolumes", "SANEngine", "SANHost", "SANModel", system],
             swiftSettings: nativeSettings
         ),
         .target(
@@ -131,7 +137,8 @@ let package = Package(
         .testTarget(
             name: "SANBackendSCSITests",
             dependencies: [
-                "SANBackendSCSI", "SANEngine", "SANHost", "SANModel", "SANXML", "SANTestSupport", "sanctl", logging, system,
+                "SANBackendSCSI", "SANEngine", "SANHost", "SANModel", "SANXML", "SANTestSupport", "sanctl", logging,
+                system,
             ],
             exclude: ["Fixtures"], swiftSettings: settings
         ),

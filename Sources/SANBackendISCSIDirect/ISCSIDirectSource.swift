@@ -9,8 +9,6 @@ struct ISCSIDirectSource: Sendable, Hashable {
     var initiator: IQN
     var authentication: PoolSource.Authentication?
 
-    static let defaultPort: UInt16 = 3260
-
     /// - Throws: `invalid_argument` for anything but one host, one device that is an IQN, an initiator IQN and CHAP.
     init(_ source: PoolSource) throws(StorageError) {
         guard source.hosts.count == 1, let host = source.hosts.first else {
@@ -29,23 +27,10 @@ struct ISCSIDirectSource: Sendable, Hashable {
                 .invalidArgument,
                 "An iscsi-direct pool needs <initiator><iqn name='…'/></initiator>, the name it logs in with")
         }
-        portal = try ISCSIDirectSource.portal(of: host)
+        portal = try Portal(iscsi: host)
         target = try IQN(device.path)
         self.initiator = try IQN(initiator)
         authentication = try ISCSIDirectSource.checked(source.authentication)
-    }
-
-    /// A host's portal: port 3260 where it has none or 0; an IPv6 address may have brackets.
-    ///
-    /// - Throws: `invalid_argument`.
-    static func portal(of host: PoolSource.Host) throws(StorageError) -> Portal {
-        let isBare = host.name.contains(":") && !host.name.hasPrefix("[")
-        let parsed = try Portal(parsing: isBare ? "[\(host.name)]" : host.name, defaultPort: defaultPort)
-        let port = host.port.flatMap { $0 == 0 ? nil : $0 }
-        guard parsed.host.printable == parsed.host, parsed.host.utf8.count <= 240 else {
-            throw StorageError(.invalidArgument, "'\(host.name.printable)' isn't a host's name or address")
-        }
-        return Portal(host: parsed.host, port: port ?? parsed.port)
     }
 
     /// - Throws: `invalid_argument` for another kind than CHAP.

@@ -7,7 +7,7 @@ enum TargetDiscovery {
     static func sources(
         host: PoolSource.Host, initiator: IQN, credentials: CHAPCredentials?, until deadline: Deadline
     ) async throws(StorageError) -> [PoolSource] {
-        let portal = try ISCSIDirectSource.portal(of: host)
+        let portal = try Portal(iscsi: host)
         let endpoint = ISCSIEndpoint(
             portal: portal, target: nil, initiator: initiator.description, credentials: credentials)
         let targets = try await ISCSISession.with(endpoint, until: deadline) { connection throws(StorageError) in
@@ -40,6 +40,6 @@ enum TargetDiscovery {
     /// `10.0.0.1:3260,1`: the portal before the portal group's tag, which some targets send as a negative number (L64).
     static func parse(_ address: String) -> Portal? {
         let text = String(address.prefix { $0 != "," })
-        return try? Portal(parsing: text, defaultPort: ISCSIDirectSource.defaultPort)  // what can't be used is none
+        return try? Portal(parsing: text, defaultPort: Portal.iscsiPort)  // what can't be used is none
     }
 }

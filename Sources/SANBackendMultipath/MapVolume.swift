@@ -53,8 +53,8 @@ struct MapVolume {
         unit.blockSize = device?.logicalBlockSize ?? unit.blockSize
         unit.multipath = map.path
         unit.paths = paths.map(\.path)
-        unit.linksByPath = record?.links(in: "/dev/disk/by-path") ?? []
-        unit.linksByID = record?.links(in: "/dev/disk/by-id") ?? []
+        unit.linksByPath = record?.links(in: UdevRecord.pathFolder) ?? []
+        unit.linksByID = record?.links(in: UdevRecord.identityFolder) ?? []
         unit.map = MultipathMap(
             alias: map.name, policy: target?.policy, features: target?.features ?? [],
             hardwareHandler: target?.hardwareHandler, isQueueing: target?.queuesWithoutPaths ?? false,
@@ -142,7 +142,8 @@ struct MapVolume {
             for index in group {
                 volumes[index].problems.append(
                     Problem(
-                        code: .invalidState, message: "\(names) lead to one LUN: use only one of them, remove the other",
+                        code: .invalidState,
+                        message: "\(names) lead to one LUN: use only one of them, remove the other",
                         subject: .volume(volumes[index].name)))
             }
         }

@@ -51,10 +51,10 @@ public struct MultipathBackend: StorageBackend {
 
     /// Whether the kernel has device-mapper and its multipath target.
     private func checkModule() throws(StorageError) {
-        guard try SysfsFolder("/dev/mapper/control", on: host).exists() else {
+        guard try DeviceMapperSupport.isThere(on: host) else {
             throw StorageError(.unavailable, "The kernel has no device-mapper: modprobe dm-mod")
         }
-        guard try SysfsFolder("/sys/module/dm_multipath", on: host).exists() else {
+        guard try DeviceMapperSupport.hasMultipath(on: host) else {
             throw StorageError(
                 .unavailable,
                 "The kernel module dm-multipath isn't loaded: modprobe dm-multipath, or start multipathd (package \(MultipathBackend.package))"

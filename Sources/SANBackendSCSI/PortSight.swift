@@ -32,7 +32,8 @@ struct PortSight: Sendable, Hashable {
 
     /// Whether everything that can be expected is there: a login, a target, a unit, and nothing half done.
     var isComplete: Bool {
-        port.isLoggedIn && !units.isEmpty && units.allSatisfy(\.isReady) && targets.allSatisfy { !$0.isOnline || $0.isReady }
+        port.isLoggedIn && !units.isEmpty && units.allSatisfy(\.isReady)
+            && targets.allSatisfy { !$0.isOnline || $0.isReady }
     }
 
     /// Whether more can come only when the link, the fabric or an array changes.
@@ -42,7 +43,9 @@ struct PortSight: Sendable, Hashable {
     ///
     /// `busy` while something is still on its way, `unavailable` for what stays as it is until somebody changes it.
     var problem: StorageError? {
-        if let parent, !parent.isOnline { return unavailable("the link of \(parent.name) is \(parent.state.printable)") }
+        if let parent, !parent.isOnline {
+            return unavailable("the link of \(parent.name) is \(parent.state.printable)")
+        }
         if !port.isOnline { return unavailable("the port is \(port.state.printable)") }
         if let state = port.virtual?.state, state != "Active", !port.isLoggedIn {
             return unavailable("the virtual port is '\(state.printable)': the fabric hasn't let it in")
@@ -57,7 +60,8 @@ struct PortSight: Sendable, Hashable {
         guard units.isEmpty else { return nil }
         if targets.isEmpty { return unavailable("the fabric shows it no target: see the zoning of \(port.portName)") }
         guard let online = targets.first(where: \.isOnline) else {
-            return unavailable("none of its targets is online: \(targets.map(\.portName.description).joined(separator: ", "))")
+            return unavailable(
+                "none of its targets is online: \(targets.map(\.portName.description).joined(separator: ", "))")
         }
         return unavailable("the target \(online.portName) gives it no LUN: see what the array gives \(port.portName)")
     }

@@ -31,7 +31,8 @@ public struct SCSIBackend: StorageBackend {
                 named: "san-scsi", until: .after(.seconds(30)), waitingFor: "the SCSI hosts"
             ) { () throws(StorageError) in try SCSIHost.all(on: host) }
             guard hosts.isEmpty else { return Availability(isAvailable: true) }
-            return Availability(isAvailable: false, reason: "this machine has no SCSI host: no HBA, or its driver isn't loaded")
+            return Availability(
+                isAvailable: false, reason: "this machine has no SCSI host: no HBA, or its driver isn't loaded")
         } catch {
             return Availability(isAvailable: false, reason: error.message)
         }

@@ -54,7 +54,8 @@ struct Settling: Sendable {
         return sight.problem?.code == .busy ? pace.limit : pace.patience
     }
 
-    private func scan(_ port: FCHost, _ coordinator: HostCoordinator, until limit: Deadline) async throws(StorageError) {
+    private func scan(_ port: FCHost, _ coordinator: HostCoordinator, until limit: Deadline) async throws(StorageError)
+    {
         do throws(StorageError) {
             try await HostScan(control: hbas.control).run(on: port.scsiHost, coordinator: coordinator, until: limit)
         } catch {
@@ -99,4 +100,3 @@ struct Settling: Sendable {
         }
     }
 }
-

@@ -1,4 +1,5 @@
 import SANBackendDirectory
+import SANBackendISCSI
 import SANBackendISCSIDirect
 import SANBackendMultipath
 import SANBackendSCSI
@@ -16,6 +17,7 @@ public enum Backends {
     ) -> [any StorageBackend] {
         [
             DirectoryBackend(host: host, commands: commands),
+            ISCSIBackend(host: host, commands: commands, events: events),
             ISCSIDirectBackend(host: host),
             MultipathBackend(host: host, mapper: host.deviceMapper),
             SCSIBackend(hbas: hbas(host: host, events: events)),

@@ -87,8 +87,8 @@ public struct BlockVolumes: Sendable {
         logical.revision = unit.inquiry?.revision
         logical.hctl = unit.hctl.description
         logical.blockSize = unit.block?.logicalBlockSize
-        logical.linksByPath = unit.udev?.links(in: "/dev/disk/by-path") ?? []
-        logical.linksByID = unit.udev?.links(in: "/dev/disk/by-id") ?? []
+        logical.linksByPath = unit.udev?.links(in: UdevRecord.pathFolder) ?? []
+        logical.linksByID = unit.udev?.links(in: UdevRecord.identityFolder) ?? []
         logical.multipath = try unit.block?.multipathMap()?.path
         logical.paths = [
             LogicalUnit.Path(device: unit.block?.name, state: unit.state, hctl: unit.hctl.description)

@@ -8,17 +8,16 @@ struct StablePath {
     /// The pool's target path, without a slash at its end.
     let folder: String
 
-    /// The target path of pools that have none.
-    static let standard = "/dev/disk/by-path"
-
     /// - Throws: `invalid_argument` for a path outside `/dev`.
     init(_ path: String?) throws(StorageError) {
-        var path = path ?? StablePath.standard
+        var path = path ?? UdevRecord.pathFolder
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
-        guard path == "/dev" || path.hasPrefix("/dev/"), !path.split(separator: "/").contains("..") else {
+        guard path == UdevRecord.devices || path.hasPrefix("\(UdevRecord.devices)/"),
+            !path.split(separator: "/").contains("..")
+        else {
             throw StorageError(
                 .invalidArgument,
-                "The target path '\(path.printable)' isn't below /dev, where names of devices are: use /dev/disk/by-path",
+                "The target path '\(path.printable)' isn't below \(UdevRecord.devices), where names of devices are: use \(UdevRecord.pathFolder)",
                 subject: .path(path.printable))
         }
         folder = path
@@ -35,7 +34,7 @@ struct StablePath {
     /// A virtual port's disk has a link of its own, `…-vport-0xWWPN-fc-…`, which is taken before any other: the plain one may be the physical
     /// port's. Without a link the path is the kernel's node, and that is a problem of the volume.
     func choose(_ device: BlockDevice, _ record: UdevRecord?) throws(StorageError) -> Choice {
-        if folder == "/dev" { return Choice(path: device.node) }
+        if folder == UdevRecord.devices { return Choice(path: device.node) }
         let links = record?.links(in: folder) ?? []
         var taken: String?
         for link in links.filter({ $0.contains("-vport-0x") }) + links {

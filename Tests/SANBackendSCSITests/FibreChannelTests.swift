@@ -44,7 +44,9 @@ struct FibreChannelTests {
         let ports = try FCRemotePort.all(ofHost: 10, on: captured.root)
         #expect(ports.filter(\.isReady).map(\.portName) == [WWN(0x2000_5254_00FC_0101)])
         #expect(ports.contains { !$0.isTarget && $0.targetID == nil })
-        for (attribute, text) in [("port_state", "Blocked\n"), ("scsi_target_id", "-1\n"), ("scsi_target_id", "4294967295\n")] {
+        for (attribute, text) in [
+            ("port_state", "Blocked\n"), ("scsi_target_id", "-1\n"), ("scsi_target_id", "4294967295\n"),
+        ] {
             let captured = try CapturedHost(Capture.hosts, Capture.vport, Capture.targets)
             try captured.write(Capture.target + "/" + attribute, text)
             #expect(try FCRemotePort.all(ofHost: 10, on: captured.root).filter(\.isReady).isEmpty)
@@ -54,7 +56,8 @@ struct FibreChannelTests {
     @Test("the by-path name of a virtual port's disk, of a disk behind a virtual interface, and of high LUNs (L28)")
     func names() throws {
         let captured = try CapturedHost(Capture.hosts, Capture.vport, Capture.targets, Capture.units)
-        let virtual = String(Capture.vportFolder.dropFirst("/sys".count))
+        let virtual =
+            String(Capture.vportFolder.dropFirst("/sys".count))
             + "/host10/rport-10:0-1/target10:0:0/10:0:0:7/block/sdd"
         let path = try #require(try FCDiskPath(device: virtual, on: captured.root))
         let known = "pci-0000:00:02.0-fc-0x2000525400fc0101-lun-7"
@@ -65,7 +68,8 @@ struct FibreChannelTests {
         // What isn't fit for a name in /dev is left out whatever comes.
         #expect(path.name(idPath: "../../etc/x-fc-0x1-lun-0").hasPrefix("port-0x2000525400fc0001-vport"))
         #expect(path.name(idPath: "a b-fc-0x1-lun-0").hasPrefix("port-0x"))
-        let physical = String(Capture.parentFolder.dropFirst("/sys".count)) + "/rport-8:0-1/target8:0:0/8:0:0:0/block/sdb"
+        let physical =
+            String(Capture.parentFolder.dropFirst("/sys".count)) + "/rport-8:0-1/target8:0:0/8:0:0:0/block/sdb"
         #expect(
             try FCDiskPath(device: physical, on: captured.root)?.name(idPath: nil)
                 == "port-0x2000525400fc0001-fc-0x2000525400fc0101-lun-0")

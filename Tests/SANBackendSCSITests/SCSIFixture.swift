@@ -34,7 +34,8 @@ struct SCSIFixture {
     func context(_ deadline: Duration = .seconds(60)) -> OperationContext {
         OperationContext(
             deadline: .after(deadline), patience: .seconds(60), secrets: NoSecrets(),
-            coordinator: HostCoordinator(runtime: runtime.path), activations: activations, logger: Logger(label: "test"))
+            coordinator: HostCoordinator(runtime: runtime.path), activations: activations, logger: Logger(label: "test")
+        )
     }
 
     static func definition(

@@ -8,7 +8,8 @@ import Testing
 
 @Suite("A pool of a physical HBA")
 struct SCSIHostPoolTests {
-    @Test("by its name: that host is scanned and no other, and its disks are listed", arguments: ["scsi_host0", "host0"])
+    @Test(
+        "by its name: that host is scanned and no other, and its disks are listed", arguments: ["scsi_host0", "host0"])
     func named(_ name: String) async throws {
         let fixture = try SCSIFixture()
         let pool = try await fixture.start(SCSIFixture.definition(.scsiHost(name: name)))

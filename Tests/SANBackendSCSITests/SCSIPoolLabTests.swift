@@ -41,7 +41,9 @@ struct SCSIPoolLabTests {
     }
 
     private func resolved(_ path: String) throws -> String {
-        let text = try #require(try SysfsFolder("/dev/disk/by-path", on: HostRoot("/")).linkText(FilePath(path).lastComponent?.string ?? ""))
+        let text = try #require(
+            try SysfsFolder("/dev/disk/by-path", on: HostRoot("/")).linkText(FilePath(path).lastComponent?.string ?? "")
+        )
         return HostPath.resolving(text, from: "/dev/disk/by-path")
     }
 
@@ -111,12 +113,16 @@ struct SCSIPoolLabTests {
             #expect(try await engine.stopPool("p").isChanged)
             #expect(LabFabric.scsiHost(of: wwpn) == nil)
             try await lab.settle()
-            #expect(try SysfsFolder("/dev/disk/by-path", on: HostRoot("/")).linkText("pci-\(fabric.host.pciAddress)-vport-0x\(wwpn)\(end)") == nil)
+            #expect(
+                try SysfsFolder("/dev/disk/by-path", on: HostRoot("/")).linkText(
+                    "pci-\(fabric.host.pciAddress)-vport-0x\(wwpn)\(end)") == nil)
             #expect(try resolved(start + end) == other.node)
         }
     }
 
-    @Test("a stored vHBA is made, listed and destroyed; what the fabric gives it nothing is an empty pool with the reason")
+    @Test(
+        "a stored vHBA is made, listed and destroyed; what the fabric gives it nothing is an empty pool with the reason"
+    )
     func storedPort() async throws {
         try await Lab.run { lab in
             let fabric = try await lab.fabric()

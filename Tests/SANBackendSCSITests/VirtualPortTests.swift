@@ -10,7 +10,9 @@ import Testing
 struct VirtualPortTests {
     private let names = "\(Capture.wwpn):\(Capture.wwnn)"
 
-    @Test("it makes the port on the HBA with the most free ones, scans only its target, and lists what it sees (L17, L18, L23)")
+    @Test(
+        "it makes the port on the HBA with the most free ones, scans only its target, and lists what it sees (L17, L18, L23)"
+    )
     func start() async throws {
         let fixture = try SCSIFixture()
         // As numbers: 9 of 100 in use are fewer than 65534 of 65535, whatever the digits look like.
@@ -49,7 +51,10 @@ struct VirtualPortTests {
 
     @Test(
         "whose port is deleted at the stop",
-        arguments: [(Bool?.none, false, true), (nil, true, false), (true, true, true), (true, false, true), (false, false, false)])
+        arguments: [
+            (Bool?.none, false, true), (nil, true, false), (true, true, true), (true, false, true),
+            (false, false, false),
+        ])
     func managed(_ managed: Bool?, _ existed: Bool, _ isDeleted: Bool) async throws {
         let fixture = try SCSIFixture()
         if existed { try fixture.captured.add(Capture.vport) }
@@ -202,7 +207,9 @@ struct VirtualPortTests {
     func deletedByHand() async throws {
         let fixture = try SCSIFixture()
         let pool = try await fixture.start()
-        for capture in [Capture.udev, Capture.units, Capture.targets, Capture.vport] { try fixture.captured.remove(capture) }
+        for capture in [Capture.udev, Capture.units, Capture.targets, Capture.vport] {
+            try fixture.captured.remove(capture)
+        }
         await expect(.notFound, "the vHBA has gone") { try await pool.refresh(in: fixture.context()) }
         #expect(try await !pool.deactivate(in: fixture.context()).isChanged)
         #expect(try fixture.activations.load(pool: "p") == nil)

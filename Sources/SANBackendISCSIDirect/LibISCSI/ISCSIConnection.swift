@@ -1,3 +1,4 @@
+import SANEngine
 import SANHost
 import SANModel
 import SystemPackage

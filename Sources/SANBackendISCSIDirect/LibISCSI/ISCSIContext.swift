@@ -1,4 +1,5 @@
 import CLibISCSI
+import SANEngine
 import SANHost
 import SANModel
 

@@ -33,20 +33,15 @@ struct VolumeOpening {
     /// The SCSI unit that the volume is a path to; nil for a map.
     private func listedUnit() throws(StorageError) -> SCSIUnit? {
         guard let hctl = volume.unit?.hctl else { return nil }
-        let found = try SysfsFolder("/sys/bus/scsi/devices", on: host).target(of: hctl)
-        guard let name = HCTL(hctl), let found, let unit = try SCSIUnit(name, found) else { throw vanished() }
+        guard let address = HCTL(hctl), let unit = try SCSIUnit.at(address, on: host) else { throw vanished() }
         return unit
     }
 
     /// The map of the volume's WWID, whatever its names are by now (L33).
     private func listedMap() throws(StorageError) -> DeviceMapping {
         guard let wwid = volume.unit?.wwid else { throw vanished() }
-        let blocks = SysfsFolder("/sys/block", on: host)
-        for name in try blocks.names() where name.hasPrefix("dm-") {
-            let map = try BlockDevice.named(name, on: host)?.mapping()
-            if let map, map.multipathWWID == wwid { return map }
-        }
-        throw vanished()
+        guard let map = try DeviceMapping.multipathMap(of: wwid, on: host) else { throw vanished() }
+        return map
     }
 
     private func vanished() -> StorageError {

@@ -38,12 +38,14 @@ struct PoolStart: StorageCommand {
 extension Report {
     /// Every pool's outcome, below that of the vHBAs; the first failure is the exit code.
     fileprivate static func started(_ outcomes: [AutostartOutcome], _ hbas: [VirtualHBAOutcome]) -> Report {
-        let rows = hbas.map(\.row) + outcomes.map { outcome -> [String?] in
-            switch outcome.result {
-            case .success(let change): [outcome.pool, change.isChanged ? "started" : "active", nil]
-            case .failure(let error): [outcome.pool, "failed", error.message]
+        let rows =
+            hbas.map(\.row)
+            + outcomes.map { outcome -> [String?] in
+                switch outcome.result {
+                case .success(let change): [outcome.pool, change.isChanged ? "started" : "active", nil]
+                case .failure(let error): [outcome.pool, "failed", error.message]
+                }
             }
-        }
         let objects = outcomes.map { outcome -> JSONValue in
             var object: JSONObject = ["name": .string(outcome.pool)]
             switch outcome.result {

@@ -21,14 +21,17 @@ struct VHBAOptions: ParsableArguments {
     @Flag(name: .customLong("validate"), help: "Hold the document against its schema first.")
     var isValidated = false
 
-    @Option(help: ArgumentHelp("The vHBA's node name, 16 hex digits; generated where it isn't given.", valueName: "wwn"))
+    @Option(
+        help: ArgumentHelp("The vHBA's node name, 16 hex digits; generated where it isn't given.", valueName: "wwn"))
     var wwnn: WWN?
 
-    @Option(help: ArgumentHelp("The vHBA's port name, 16 hex digits; generated where it isn't given.", valueName: "wwn"))
+    @Option(
+        help: ArgumentHelp("The vHBA's port name, 16 hex digits; generated where it isn't given.", valueName: "wwn"))
     var wwpn: WWN?
 
     @Option(
-        help: ArgumentHelp("The HBA to make it on; else the one with the most free virtual ports.", valueName: "scsi_hostN"),
+        help: ArgumentHelp(
+            "The HBA to make it on; else the one with the most free virtual ports.", valueName: "scsi_hostN"),
         completion: .custom(CompletionContext.hbas))
     var parent: String?
 
@@ -56,7 +59,8 @@ struct VHBAOptions: ParsableArguments {
         }
         let ways = [parent != nil, parentWwnn != nil, parentFabricWwn != nil].filter { $0 }.count
         guard ways <= 1 else {
-            throw ValidationError("--parent, --parent-wwnn with --parent-wwpn, and --parent-fabric-wwn exclude each other")
+            throw ValidationError(
+                "--parent, --parent-wwnn with --parent-wwpn, and --parent-fabric-wwn exclude each other")
         }
         guard !isValidated || file != nil else { throw ValidationError("--validate needs FILE") }
     }

@@ -19,6 +19,10 @@ public struct HostCoordinator: Sendable {
         case scsiHost(UInt32)
         /// A virtual port by its name, whether it exists or not.
         case port(WWN)
+        /// The sessions of an iSCSI target, and open-iscsi's records of it (L53, L55).
+        case target(String)
+        /// A discovery at a portal, and open-iscsi's record of it.
+        case portal(Portal)
     }
 
     /// Waits its turn.
@@ -44,6 +48,8 @@ extension HostCoordinator.Resource: CustomStringConvertible {
         switch self {
         case .scsiHost: "The SCSI host \(name)"
         case .port: "The port \(name)"
+        case .target: "The iSCSI target \(name)"
+        case .portal: "The iSCSI portal \(name)"
         }
     }
 
@@ -51,6 +57,8 @@ extension HostCoordinator.Resource: CustomStringConvertible {
         switch self {
         case .scsiHost(let number): "scsi_host\(number)"
         case .port(let wwpn): wwpn.description
+        case .target(let name): name.printable
+        case .portal(let portal): portal.description.printable
         }
     }
 
@@ -58,6 +66,8 @@ extension HostCoordinator.Resource: CustomStringConvertible {
         switch self {
         case .scsiHost: name + ".lock"
         case .port: "port-\(name).lock"
+        case .target(let name): "target-\(LockFolder.digest(of: name)).lock"
+        case .portal(let portal): "portal-\(LockFolder.digest(of: portal.description)).lock"
         }
     }
 }

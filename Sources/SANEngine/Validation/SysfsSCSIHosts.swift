@@ -15,7 +15,8 @@ public struct SysfsSCSIHosts: SCSIHostResolving {
     public func host(named name: String) throws(StorageError) -> SCSIHost {
         guard let number = SCSIHostName(name)?.number else {
             throw StorageError(
-                .invalidArgument, "Invalid adapter name '\(name.printable)' for SCSI pool: hostN or scsi_hostN is needed")
+                .invalidArgument,
+                "Invalid adapter name '\(name.printable)' for SCSI pool: hostN or scsi_hostN is needed")
         }
         guard let found = try SCSIHost(number: number, on: host) else {
             throw StorageError(
@@ -36,10 +37,12 @@ public struct SysfsSCSIHosts: SCSIHostResolving {
             if let only = hosts.first, hosts.count == 1 { return only }
             if hosts.isEmpty {
                 throw StorageError(
-                    .notFound, "Failed to find scsi_host using PCI '\(address)'; /sys/class/scsi_host shows what there is")
+                    .notFound,
+                    "Failed to find scsi_host using PCI '\(address)'; /sys/class/scsi_host shows what there is")
             }
             throw StorageError(
-                .invalidArgument, "PCI '\(address)' has \(hosts.count) SCSI hosts: \(try list(hosts)); say which with unique_id")
+                .invalidArgument,
+                "PCI '\(address)' has \(hosts.count) SCSI hosts: \(try list(hosts)); say which with unique_id")
         }
         var matches: [SCSIHost] = []
         for host in hosts where try host.uniqueID() == uniqueID { matches.append(host) }
@@ -51,12 +54,15 @@ public struct SysfsSCSIHosts: SCSIHostResolving {
         }
         throw StorageError(
             .invalidArgument,
-            "PCI '\(address)' has several SCSI hosts with unique_id \(uniqueID): \(try list(matches)); name one of them instead")
+            "PCI '\(address)' has several SCSI hosts with unique_id \(uniqueID): \(try list(matches)); name one of them instead"
+        )
     }
 
     private func list(_ hosts: [SCSIHost]) throws(StorageError) -> String {
         var parts: [String] = []
-        for host in hosts { parts.append("\(host.name) (unique_id \(try host.uniqueID().map(String.init) ?? "unknown"))") }
+        for host in hosts {
+            parts.append("\(host.name) (unique_id \(try host.uniqueID().map(String.init) ?? "unknown"))")
+        }
         return parts.joined(separator: ", ")
     }
 

@@ -40,8 +40,10 @@ extension StorageEngine {
         for other in try storedVirtualHBAs() {
             if other.name == name, let problem = other.problems.first {
                 throw StorageError(
-                    .invalidState, "The stored definition of vHBA '\(name)' can't be read and isn't overwritten; undefine it first",
-                    subject: .host(name), causes: [StorageError(problem.code, problem.message, subject: problem.subject)])
+                    .invalidState,
+                    "The stored definition of vHBA '\(name)' can't be read and isn't overwritten; undefine it first",
+                    subject: .host(name),
+                    causes: [StorageError(problem.code, problem.message, subject: problem.subject)])
             }
             guard other.name != name, other.wwpn == wanted.wwpn else { continue }
             throw StorageError(
@@ -119,7 +121,9 @@ extension StorageEngine {
         guard let stored = try nodeDevices.load(name) else {
             throw StorageError(.notFound, "There is no definition of vHBA '\(name.printable)' any more")
         }
-        guard let definition = stored.definition else { throw stored.error ?? noDefinition(of: VirtualHBAStatus(name: name)) }
+        guard let definition = stored.definition else {
+            throw stored.error ?? noDefinition(of: VirtualHBAStatus(name: name))
+        }
         try await requiredHBAs().awaitParent(of: try request(definition), until: newDeadline())
         return try await startVirtualHBA(name)
     }
@@ -143,7 +147,8 @@ extension StorageEngine {
         guard isPlain, !name.isEmpty, !name.hasPrefix("."), name.utf8.count <= 64, WWN(name) == nil else {
             throw StorageError(
                 .invalidArgument,
-                "'\(name.printable)' can't name a vHBA: up to 64 letters, digits, '-', '_' and '.' can, and a WWPN can't")
+                "'\(name.printable)' can't name a vHBA: up to 64 letters, digits, '-', '_' and '.' can, and a WWPN can't"
+            )
         }
         return name
     }
@@ -168,7 +173,9 @@ extension StorageEngine {
             for port in ports { remote += try FCRemotePort.all(ofHost: port.number, on: host) }
             return remote
         }
-        var taken = Set(ports.flatMap { [$0.portName, $0.nodeName] } + remote.flatMap { [$0.portName, $0.nodeName].compactMap(\.self) })
+        var taken = Set(
+            ports.flatMap { [$0.portName, $0.nodeName] }
+                + remote.flatMap { [$0.portName, $0.nodeName].compactMap(\.self) })
         for stored in try storedVirtualHBAs() { taken.formUnion([stored.wwnn, stored.wwpn].compactMap(\.self)) }
         taken.formUnion([names.wwnn, names.wwpn].compactMap(\.self))
         var generator = SystemRandomNumberGenerator()

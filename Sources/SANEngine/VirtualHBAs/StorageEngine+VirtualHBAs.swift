@@ -102,7 +102,8 @@ extension StorageEngine {
         }
         if let pool = status.pool {
             throw StorageError(
-                .invalidState, "The vHBA '\(status.name.printable)' belongs to pool '\(pool.printable)', which runs: stop the pool",
+                .invalidState,
+                "The vHBA '\(status.name.printable)' belongs to pool '\(pool.printable)', which runs: stop the pool",
                 subject: StorageError.Subject([.host: port.name, .pool: pool.printable]))
         }
         let hbas = try requiredHBAs()

@@ -70,7 +70,8 @@ extension NodeDeviceDefinition.Parent {
             }
             guard let port = ports.first(where: { $0.number == number }) else {
                 throw StorageError(
-                    .notFound, "Parent '\(name.printable)' specified for vHBA does not exist, or is no Fibre Channel port",
+                    .notFound,
+                    "Parent '\(name.printable)' specified for vHBA does not exist, or is no Fibre Channel port",
                     subject: .host("scsi_host\(number)"))
             }
             guard port.virtual == nil else {
@@ -83,7 +84,8 @@ extension NodeDeviceDefinition.Parent {
             let match = ports.first { $0.virtual == nil && $0.nodeName == wwnn && $0.portName == wwpn }
             guard let match else {
                 throw StorageError(
-                    .notFound, "Cannot find parent using provided wwnn/wwpn: no HBA of this machine has \(wwnn) and \(wwpn)")
+                    .notFound,
+                    "Cannot find parent using provided wwnn/wwpn: no HBA of this machine has \(wwnn) and \(wwpn)")
             }
             return match
         case .fabric(let fabric):
@@ -91,7 +93,8 @@ extension NodeDeviceDefinition.Parent {
             let best = matches.max { ($0.slots?.free ?? 0, $1.number) < ($1.slots?.free ?? 0, $0.number) }
             guard let best else {
                 throw StorageError(
-                    .notFound, "Cannot find parent using provided fabric_wwn: no HBA of this machine that knows NPIV is in \(fabric)"
+                    .notFound,
+                    "Cannot find parent using provided fabric_wwn: no HBA of this machine that knows NPIV is in \(fabric)"
                 )
             }
             return best

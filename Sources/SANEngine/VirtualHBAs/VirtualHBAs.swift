@@ -22,7 +22,9 @@ public struct VirtualHBAs: Sendable {
     }
 
     /// What tells that something happened to ports, what they see, and disks.
-    public static let subsystems: Set<String> = ["block", "fc_host", "fc_remote_ports", "fc_vports", "scsi", "scsi_host"]
+    public static let subsystems: Set<String> = [
+        "block", "fc_host", "fc_remote_ports", "fc_vports", "scsi", "scsi_host",
+    ]
 
     /// The ports of this host.
     ///
@@ -181,7 +183,9 @@ public struct VirtualHBAs: Sendable {
             for unit in try scsiHost.units() {
                 guard let block = unit.block else { continue }
                 let uses = try users(block)
-                if !uses.isEmpty { refusals.append(DeviceUse.refusal(of: "\(unit.hctl.unitName) (\(block.name))", uses)) }
+                if !uses.isEmpty {
+                    refusals.append(DeviceUse.refusal(of: "\(unit.hctl.unitName) (\(block.name))", uses))
+                }
             }
             return refusals
         }

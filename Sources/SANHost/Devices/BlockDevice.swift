@@ -91,4 +91,15 @@ public struct DeviceMapping: Sendable, Hashable {
     }
 
     public var path: String { "/dev/mapper/" + name }
+
+    /// The multipath map of a LUN; nil where there is none.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public static func multipathMap(of wwid: String, on host: HostRoot) throws(StorageError) -> DeviceMapping? {
+        for name in try SysfsFolder("/sys/block", on: host).names() where name.hasPrefix("dm-") {
+            let map = try BlockDevice.named(name, on: host)?.mapping()
+            if let map, map.multipathWWID == wwid { return map }
+        }
+        return nil
+    }
 }

@@ -52,9 +52,19 @@ public struct SCSIUnit: Sendable, Hashable {
     public static func named(
         _ unitName: String, ofHost number: UInt32, on host: HostRoot
     ) throws(StorageError) -> SCSIUnit? {
-        guard let hctl = try addresses(ofHost: number, on: host).first(where: { $0.unitName == unitName }),
-            let folder = try SysfsFolder("/sys/bus/scsi/devices", on: host).target(of: hctl.description)
-        else { return nil }
+        guard let hctl = try addresses(ofHost: number, on: host).first(where: { $0.unitName == unitName }) else {
+            return nil
+        }
+        return try at(hctl, on: host)
+    }
+
+    /// The unit at an address; nil where the host has none.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public static func at(_ hctl: HCTL, on host: HostRoot) throws(StorageError) -> SCSIUnit? {
+        guard let folder = try SysfsFolder("/sys/bus/scsi/devices", on: host).target(of: hctl.description) else {
+            return nil
+        }
         return try SCSIUnit(hctl, folder)
     }
 

@@ -11,6 +11,13 @@ public struct UdevRecord: Sendable, Hashable {
     /// Whether udev has finished with the device at least once.
     public var isInitialized: Bool
 
+    /// Where device nodes and the links to them are.
+    public static let devices = "/dev"
+    /// Links by the way to the device: the same after a boot, and on every host that is connected alike.
+    public static let pathFolder = "/dev/disk/by-path"
+    /// Links by the device's identity.
+    public static let identityFolder = "/dev/disk/by-id"
+
     /// The most that is read of a record.
     private static let limit = 1 << 20
 
@@ -49,9 +56,9 @@ public struct UdevRecord: Sendable, Hashable {
 
     /// The links directly below a folder of `/dev`, as full paths.
     ///
-    /// - Parameter folder: `/dev/disk/by-path`.
+    /// - Parameter folder: ``pathFolder``, or any other.
     public func links(in folder: String) -> [String] {
-        links.lazy.map { "/dev/" + $0 }.filter { link in
+        links.lazy.map { "\(UdevRecord.devices)/\($0)" }.filter { link in
             guard let slash = link.lastIndex(of: "/") else { return false }
             return link[..<slash] == folder
         }

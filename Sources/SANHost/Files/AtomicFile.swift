@@ -16,23 +16,29 @@ public struct AtomicFile: Sendable {
     public let path: FilePath
     /// Whether it must survive a power cut; not for what is gone with the next boot.
     public let isDurable: Bool
+    private let staging: FilePath
     private let checkpoint: Checkpoint
 
-    public init(_ path: FilePath, isDurable: Bool = true, checkpoint: @escaping Checkpoint = { _ in }) {
+    /// - Parameter staging: the folder that the temporary file is in, of the same file system; nil for the file's own. For folders that somebody
+    ///   else reads all files of.
+    public init(
+        _ path: FilePath, isDurable: Bool = true, staging: FilePath? = nil, checkpoint: @escaping Checkpoint = { _ in }
+    ) {
         self.path = path
+        self.staging = staging ?? path.removingLastComponent()
         self.isDurable = isDurable
         self.checkpoint = checkpoint
     }
 
-    /// Writes a temporary file of mode 0600 in the same folder, syncs it, renames it over the old one, and syncs the folder.
+    /// Writes a temporary file of mode 0600, in the same folder unless told otherwise, syncs it, renames it over the old one, and syncs the folder.
     ///
     /// - Throws: `permission_denied`, `host_failure`; the old contents are in place then.
     public func write(_ bytes: [UInt8]) throws(StorageError) {
         let folder = path.removingLastComponent()
-        let temporary = folder.appending(Self.temporaryName())
+        let temporary = staging.appending(Self.temporaryName())
         try checkpoint(.begun)
         let descriptor = unsafe open(temporary.string, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { throw .lastCall("make a file in", at: folder) }
+        guard descriptor >= 0 else { throw .lastCall("make a file in", at: staging) }
         var isOpen = true
         defer { if isOpen { close(descriptor) } }
         try checkpoint(.created)

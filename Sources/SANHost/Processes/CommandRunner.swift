@@ -15,6 +15,8 @@ public struct Tool: Sendable, Hashable, CustomStringConvertible {
     public var description: String { name }
 
     public static let qemuImg = Tool(name: "qemu-img", package: "qemu-utils")
+    public static let iscsiadm = Tool(name: "iscsiadm", package: "open-iscsi")
+    public static let iscsid = Tool(name: "iscsid", package: "open-iscsi")
     public static let systemdCreds = Tool(name: "systemd-creds", package: "systemd")
 }
 

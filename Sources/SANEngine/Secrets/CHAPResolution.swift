@@ -1,5 +1,4 @@
-import SANEngine
-import SANModel
+public import SANModel
 
 /// Finds the secrets of a pool's CHAP, one-way and mutual.
 ///
@@ -8,12 +7,12 @@ import SANModel
 /// IQN with `:mutual` after it), and give it the value `USER:PASSWORD`, what the target answers with. Without that secret CHAP is one-way;
 /// with it a target that can't prove itself is refused.
 ///
-/// CHAP's digest is MD5: libiscsi 1.19 knows no other. It brings its own, so a host in FIPS mode doesn't stop it.
-enum CHAPResolution {
+/// An iscsi-direct pool's digest is MD5: libiscsi 1.19 knows no other. It brings its own, so a host in FIPS mode doesn't stop it.
+public enum CHAPResolution {
     static let mutualSuffix = ":mutual"
 
     /// - Throws: `not_found` for a secret that isn't there, `invalid_argument` for one that can't be used.
-    static func credentials(
+    public static func credentials(
         for authentication: PoolSource.Authentication?, target: String?, from secrets: any SecretResolving
     ) async throws(StorageError) -> CHAPCredentials? {
         guard let authentication else { return nil }
@@ -30,7 +29,7 @@ enum CHAPResolution {
     }
 
     /// The usage name of the secret that proves the target.
-    static func mutualUsage(of reference: SecretReference, target: String?) -> String? {
+    package static func mutualUsage(of reference: SecretReference, target: String?) -> String? {
         switch reference {
         case .usage(let name): name + mutualSuffix
         case .uuid: target.map { $0 + mutualSuffix }

@@ -1,23 +1,22 @@
-import SANEngine
-import SANModel
+public import SANModel
 
 /// A CHAP name and secret for each direction that is wanted.
-struct CHAPCredentials: Sendable {
+public struct CHAPCredentials: Sendable {
     /// Proves us to the target.
-    var initiator: CHAPIdentity
+    public var initiator: CHAPIdentity
     /// Proves the target to us: mutual CHAP.
-    var target: CHAPIdentity?
+    public var target: CHAPIdentity?
 }
 
 /// A CHAP name and its secret.
-struct CHAPIdentity: Sendable {
-    let name: String
+public struct CHAPIdentity: Sendable {
+    public let name: String
     private let secret: SecretBytes
 
-    /// What libiscsi's buffers hold.
+    /// What libiscsi's and open-iscsi's buffers hold.
     private static let limit = 255
 
-    /// - Throws: `invalid_argument` for what libiscsi would cut or misread: empty, longer than 255 bytes, or with a NUL.
+    /// - Throws: `invalid_argument` for what libiscsi or open-iscsi would cut or misread: empty, longer than 255 bytes, or with a NUL.
     init(name: String, secret: SecretBytes, of reference: SecretReference) throws(StorageError) {
         let hasNUL = secret.withBytes { span in span.indices.contains { span[$0] == 0 } }
         guard secret.count > 0, secret.count <= CHAPIdentity.limit, !hasNUL else {
@@ -36,20 +35,17 @@ struct CHAPIdentity: Sendable {
         self.secret = secret
     }
 
-    /// Lends both as C strings; the copy of the secret is wiped before this returns.
-    func withCStrings(_ body: (UnsafePointer<CChar>, UnsafePointer<CChar>) -> Void) {
-        var copy = secret.withBytes { span in span.indices.map { span[$0] } + [0] }
-        defer { SecretBytes.wipe(&copy) }
-        unsafe copy.withUnsafeBytes { bytes in
-            guard let password = unsafe bytes.assumingMemoryBound(to: CChar.self).baseAddress else { return }
-            unsafe name.withCString { user in unsafe body(user, password) }
-        }
+    /// Lends the secret's bytes for one call; they must not be kept.
+    public func withSecret<Result, Failure: Error>(
+        _ body: (borrowing Span<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try secret.withBytes(body)
     }
 }
 
 extension SecretReference {
     /// As messages name it.
-    var text: String {
+    public var text: String {
         switch self {
         case .uuid(let uuid): uuid.description
         case .usage(let name): name.printable
