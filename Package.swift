@@ -131,6 +131,13 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "SANBackendISCSITests",
+            dependencies: [
+                "SANBackendISCSI", "SANEngine", "SANHost", "SANModel", "SANTestSupport", "sanctl", logging, system,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "SANBackendMultipathTests", dependencies: ["SANBackendMultipath", "SANTestSupport", system],
             swiftSettings: settings
         ),

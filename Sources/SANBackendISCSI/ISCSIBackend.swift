@@ -13,6 +13,7 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
     let openISCSI: OpenISCSI
     let events: any DeviceEventSource
     let pace: SessionPace
+    let interview: any UnitInterviewing
 
     var host: HostRoot { openISCSI.host }
 
@@ -20,10 +21,14 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
         self.init(host: host, commands: commands, events: events, pace: .standard)
     }
 
-    init(host: HostRoot, commands: any CommandRunner, events: any DeviceEventSource, pace: SessionPace) {
-        openISCSI = OpenISCSI(host: host, commands: commands)
+    init(
+        host: HostRoot, commands: any CommandRunner, events: any DeviceEventSource, pace: SessionPace,
+        interview: any UnitInterviewing = UnitInterview()
+    ) {
+        openISCSI = OpenISCSI(host: host, commands: commands, patience: pace.command)
         self.events = events
         self.pace = pace
+        self.interview = interview
     }
 
     /// Whether open-iscsi is installed, its daemon can be reached, and the kernel has software iSCSI.
@@ -39,8 +44,7 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
             ) { () throws(StorageError) in try OpenISCSI.daemonSocket.isBound(on: host) }
             guard hasDaemon else {
                 return Availability(
-                    isAvailable: false, reason: "iscsid isn't running; start it with 'systemctl start iscsid'",
-                    package: package)
+                    isAvailable: false, reason: "iscsid isn't running; start it with 'systemctl start iscsid'")
             }
             return Availability(isAvailable: true)
         } catch {
@@ -87,46 +91,39 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
             for: authentication, target: nil, from: context.secrets)
         try credentials?.requireRecordable(authentication?.secret)
         let records = try await openISCSI.records(until: context.deadline)
-        let interface = try query.initiator.map { name throws(StorageError) in
-            (name: "sanctl-discovery-\(StorageUUID.random())", initiator: try IQN(name).description)
-        }
-        if let interface { try records.writeInterface(interface.name, initiator: interface.initiator) }
-        let result: Result<[PoolSource], StorageError>
-        do throws(StorageError) {
-            result = .success(
-                try await sources(
-                    query.hosts, interface?.name, credentials, records, in: context))
-        } catch {
-            result = .failure(error)
-        }
-        if let interface { _ = try records.removeInterface(interface.name) }
-        return try result.get().map { source in
-            var source = source
-            source.authentication = authentication
-            source.initiator = query.initiator
-            return source
-        }
-    }
-
-    private func sources(
-        _ hosts: [PoolSource.Host], _ interface: String?, _ credentials: CHAPCredentials?, _ records: RecordFolder,
-        in context: OperationContext
-    ) async throws(StorageError) -> [PoolSource] {
+        let initiator = try query.initiator.map { name throws(StorageError) in try IQN(name).description }
         var sources: [String: PoolSource] = [:]
-        for host in hosts {
+        for host in query.hosts {
             let portal = try Portal(iscsi: host)
             let lock = try await context.coordinator.hold(.portal(portal), for: "find-sources", until: context.deadline)
             defer { lock.release() }
-            let found = try await openISCSI.discover(
-                portal, interface: interface, credentials: credentials, in: records, until: context.deadline)
-            for (target, _) in found {
+            // Of the portal, so that one which a killed process left is replaced and goes.
+            let interface = initiator.map { _ in Self.discoveryInterface(of: portal) }
+            if let interface { try records.writeInterface(interface, initiator: initiator) }
+            let found: Result<[(target: String, portal: TargetPortal)], StorageError>
+            do throws(StorageError) {
+                found = .success(
+                    try await openISCSI.discover(
+                        portal, interface: interface, credentials: credentials, in: records, until: context.deadline))
+            } catch {
+                found = .failure(error)
+            }
+            if let interface { _ = try records.removeInterface(interface) }
+            for (target, _) in try found.get() {
                 var source = sources[target] ?? PoolSource()
                 source.devices = [PoolSource.Device(path: target)]
+                source.authentication = authentication
+                source.initiator = query.initiator
                 if !source.hosts.contains(host) { source.hosts.append(host) }
                 sources[target] = source
             }
         }
         return sources.sorted { $0.key < $1.key }.map(\.value)
+    }
+
+    private static func discoveryInterface(of portal: Portal) -> String {
+        let host = portal.host.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "." }
+        return "sanctl-find-\(String(host.prefix(64)))-\(portal.port)"
     }
 
     private func pool(of definition: PoolDefinition) throws(StorageError) -> ISCSIPool {
@@ -136,7 +133,8 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
         return ISCSIPool(
             name: definition.name, source: try ISCSISource(definition.source),
             interface: ISCSIPool.interface(of: uuid),
-            volumes: try BlockVolumes(host: host, targetPath: definition.target?.path), backend: self)
+            volumes: try BlockVolumes(host: host, targetPath: definition.target?.path, interview: interview),
+            backend: self)
     }
 }
 
@@ -147,5 +145,8 @@ struct SessionPace: Sendable, Hashable {
     /// For portals that haven't answered when the LUNs of the others are there.
     var portals: Duration
 
-    static let standard = SessionPace(disks: .seconds(10), portals: .milliseconds(100))
+    /// For one run of iscsiadm, which waits for ever for an iscsid that hangs.
+    var command: Duration
+
+    static let standard = SessionPace(disks: .seconds(10), portals: .milliseconds(100), command: .seconds(90))
 }

@@ -139,25 +139,27 @@ extension ISCSIPool {
             var devices: [BlockDevice] = []
             for session in sessions { devices += try session.units().compactMap(\.block) }
             let ours = Set(devices.map(\.name))
-            var maps: [String: DeviceMapping] = [:]
-            var refusals: [StorageError] = []
+            var maps: Set<String> = []
+            var used: [BlockDevice] = []
             for device in devices {
-                // multipathd has a map's paths open: what counts is who uses the map.
-                var used = device
-                if let map = try device.multipathMap(), let wwid = map.multipathWWID {
-                    guard maps.updateValue(map, forKey: wwid) == nil else { continue }
-                    guard let found = try BlockDevice.named(map.device, on: device.folder.host) else { continue }
-                    // A map that has other paths too lives on without ours.
-                    guard try ours.isSuperset(of: found.slaves()) else {
-                        maps[wwid] = nil
-                        continue
-                    }
-                    used = found
+                guard let map = try device.multipathMap(), let wwid = map.multipathWWID,
+                    let mapped = try BlockDevice.named(map.device, on: device.folder.host)
+                else {
+                    used.append(device)
+                    continue
                 }
-                let uses = try DeviceUsers.of(used)
-                if !uses.isEmpty { refusals.append(DeviceUse.refusal(of: used.name, uses)) }
+                // A map that has other paths too lives on without ours. Of one that goes, what counts is who uses the map.
+                guard try ours.isSuperset(of: mapped.slaves()) else { continue }
+                if maps.insert(wwid).inserted { used.append(mapped) }
             }
-            guard let first = refusals.first else { return maps.keys.sorted() }
+            // Whom a first look finds may be there for a moment only.
+            let suspects = try DeviceUsers.of(used)
+            var refusals: [StorageError] = []
+            for device in used where suspects[device.name] != nil {
+                let uses = try DeviceUsers.lasting(of: device, until: deadline)
+                if !uses.isEmpty { refusals.append(DeviceUse.refusal(of: device.name, uses)) }
+            }
+            guard let first = refusals.first else { return maps.sorted() }
             throw StorageError(
                 .busy, "LUNs of the target are in use: \(first.message)", subject: first.subject,
                 causes: Array(refusals.dropFirst()))

@@ -11,14 +11,18 @@ struct UnitPath: Sendable {
     ///
     /// Paths are of one LUN where its number and its identity agree. Where a number means different LUNs through different portals, each is a
     /// volume of its own, with that problem; all but the first have the portal in their names.
-    static func volumes(of paths: [UnitPath], with volumes: BlockVolumes) throws(StorageError) -> [Volume] {
+    ///
+    /// - Parameter problems: what is wrong with units, besides what sysfs tells.
+    static func volumes(
+        of paths: [UnitPath], _ problems: [HCTL: [StorageError]], with volumes: BlockVolumes
+    ) throws(StorageError) -> [Volume] {
         let byNumber = Dictionary(grouping: paths) { $0.unit.hctl.unitName }
         var result: [Volume] = []
         for (_, sameNumber) in byNumber.sorted(by: { NumberOrder($0.value) < NumberOrder($1.value) }) {
             let groups = Dictionary(grouping: sameNumber) { $0.unit.wwid ?? "" }
                 .sorted { $0.value[0].session.identifier < $1.value[0].session.identifier }
             for (index, group) in groups.enumerated() {
-                guard var volume = try volume(of: group.value, with: volumes) else { continue }
+                guard var volume = try volume(of: group.value, problems, with: volumes) else { continue }
                 if groups.count > 1 {
                     volume.problems.append(ambiguity(of: volume, groups.map(\.value)))
                     if index > 0 { volume.definition.name += ":" + portalText(group.value[0]) }
@@ -30,7 +34,9 @@ struct UnitPath: Sendable {
     }
 
     /// The volume of a LUN: from the first of its paths that is up; its path is that of its multipath map where it has one.
-    private static func volume(of paths: [UnitPath], with volumes: BlockVolumes) throws(StorageError) -> Volume? {
+    private static func volume(
+        of paths: [UnitPath], _ problems: [HCTL: [StorageError]], with volumes: BlockVolumes
+    ) throws(StorageError) -> Volume? {
         let sorted = paths.sorted { (portalText($0), $0.unit.hctl) < (portalText($1), $1.unit.hctl) }
         guard let best = sorted.first(where: { $0.isUp }) ?? sorted.first,
             var volume = try volumes.volumes(of: [best.unit]).first
@@ -58,6 +64,11 @@ struct UnitPath: Sendable {
             // The map's path is what counts: that one of its paths has no link of its own is no problem then.
             volume.problems.removeAll { $0.code == .unavailable && $0.subject.values[.device] == best.unit.block?.name }
         }
+        let name = volume.name
+        for error in sorted.flatMap({ problems[$0.unit.hctl, default: []] }) {
+            let problem = Problem(error.about(.volume, name))
+            if !volume.problems.contains(problem) { volume.problems.append(problem) }
+        }
         let down = sorted.filter { !$0.isUp }
         if !down.isEmpty, down.count < sorted.count {
             let names = down.map { "\($0.unit.hctl) through \(portalText($0)) is \(($0.state ?? "gone").printable)" }
@@ -66,7 +77,7 @@ struct UnitPath: Sendable {
                     StorageError(
                         .unavailable,
                         "\(sorted.count - down.count) of \(sorted.count) paths are up: \(names.joined(separator: ", "))",
-                        subject: .volume(volume.name))))
+                        subject: .volume(name))))
         }
         return volume
     }

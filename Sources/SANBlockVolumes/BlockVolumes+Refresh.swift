@@ -16,6 +16,31 @@ extension BlockVolumes {
     public func checkedVolumes(
         of units: [SCSIUnit], among others: [SCSIUnit] = [], keys: KeyStyle = .unit, until deadline: Deadline
     ) async throws(StorageError) -> [Volume] {
+        let findings = try await findings(of: units, among: others, until: deadline)
+        return try await withBlockingThread(named: "san-sysfs", until: deadline, waitingFor: "sysfs") {
+            () throws(StorageError) in
+            var volumes = try volumes(of: units, keys: keys)
+            let places = Dictionary(
+                volumes.indices.compactMap { index in volumes[index].unit?.hctl.map { ($0, index) } },
+                uniquingKeysWith: { first, _ in first })
+            for unit in units {
+                guard let index = places[unit.hctl.description] else { continue }
+                let name = volumes[index].name
+                volumes[index].problems += findings.problems[unit.hctl, default: []].map {
+                    Problem($0.about(.volume, name))
+                }
+            }
+            return volumes
+        }
+    }
+
+    /// What the units say of themselves now, where they are running, and which of them can't all be what they say.
+    ///
+    /// - Parameter others: units of the host that aren't this pool's, for finding WWIDs that two units have.
+    /// - Throws: `permission_denied`, `host_failure` where sysfs itself can't be read; `cancelled`.
+    public func findings(
+        of units: [SCSIUnit], among others: [SCSIUnit] = [], until deadline: Deadline
+    ) async throws(StorageError) -> UnitFindings {
         let asked = units.filter { $0.isRunning && $0.block != nil && $0.deviceType == .disk }
         let answers = await interview.ask(asked, patience: BlockVolumes.askingTime, until: deadline)
         if Task.isCancelled { throw StorageError(.cancelled, "Cancelled while asking units what they are") }
@@ -23,17 +48,13 @@ extension BlockVolumes {
             () throws(StorageError) in
             let known = Set(units.map(\.hctl))
             let conflicts = try SharedIdentity.conflicts(among: units + others.filter { !known.contains($0.hctl) })
-            var volumes = try volumes(of: units, keys: keys)
-            let places = Dictionary(
-                volumes.indices.compactMap { index in volumes[index].unit?.hctl.map { ($0, index) } },
-                uniquingKeysWith: { first, _ in first })
+            var findings = UnitFindings()
             for unit in units {
-                guard let index = places[unit.hctl.description] else { continue }
-                let problems = [answers[unit.hctl].flatMap { problem(of: unit, $0) }, conflicts[unit.hctl]]
-                let name = volumes[index].name
-                volumes[index].problems += problems.compactMap { $0.map { Problem($0.about(.volume, name)) } }
+                let answer = answers[unit.hctl].flatMap { problem(of: unit, $0) }
+                findings.problems[unit.hctl] = [answer, conflicts[unit.hctl]].compactMap(\.self)
+                if answer?.code == .notFound { findings.gone.insert(unit.hctl) }
             }
-            return volumes
+            return findings
         }
     }
 
@@ -51,4 +72,12 @@ extension BlockVolumes {
 
 extension StorageError {
     fileprivate var isAboutAPath: Bool { subject.values[.path] != nil }
+}
+
+/// What came of asking units what they are.
+public struct UnitFindings: Sendable {
+    /// What is wrong with each unit.
+    public var problems: [HCTL: [StorageError]] = [:]
+    /// Units that say that there is none at their address: the target has taken the LUN away.
+    public var gone: Set<HCTL> = []
 }

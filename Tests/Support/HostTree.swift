@@ -98,14 +98,17 @@ extension HostTree {
     }
 
     /// A SCSI disk with the identity that the kernel has of it.
+    ///
+    /// - Parameter session: the iSCSI session that it is reached through, `session1`.
     @discardableResult
     public func addDisk(
         _ name: String, _ number: String, at hctl: String, bytes: UInt64 = 1 << 20, state: String = "running",
         vendor: String = "SANCTL", product: String = "DISK", naa: [UInt8]? = nil, serial: String? = nil,
-        below parent: String = "/sys/devices/platform"
+        below parent: String = "/sys/devices/platform", through session: String? = nil
     ) throws -> SCSIUnit {
         let parts = hctl.split(separator: ":")
-        let path = "\(parent)/host\(parts[0])/target\(parts[0]):\(parts[1]):\(parts[2])/\(hctl)"
+        let host = "\(parent)/host\(parts[0])" + (session.map { "/\($0)" } ?? "")
+        let path = "\(host)/target\(parts[0]):\(parts[1]):\(parts[2])/\(hctl)"
         try write("\(path)/type", "0")
         try write("\(path)/state", state)
         try write("\(path)/inquiry", SCSIAnswer.inquiry(vendor: vendor, product: product))

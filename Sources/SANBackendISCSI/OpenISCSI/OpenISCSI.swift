@@ -6,6 +6,8 @@ import SANModel
 struct OpenISCSI: Sendable {
     let host: HostRoot
     let commands: any CommandRunner
+    /// How long one run of iscsiadm may take.
+    let patience: Duration
 
     /// Where iscsid listens, or systemd for it.
     static let daemonSocket = AbstractSocket("ISCSIADM_ABSTRACT_NAMESPACE")
@@ -63,6 +65,7 @@ struct OpenISCSI: Sendable {
             Array(
                 """
                 # BEGIN RECORD
+                \(RecordFolder.discoveryMark)
                 discovery.startup = manual
                 discovery.type = sendtargets
                 discovery.sendtargets.address = \(portal.host)
@@ -142,7 +145,7 @@ struct OpenISCSI: Sendable {
         _ command: Command, _ action: String, until deadline: Deadline
     ) async -> Result<CommandOutput, StorageError> {
         do throws(StorageError) {
-            let output = try await commands.run(command, until: deadline)
+            let output = try await commands.run(command, until: min(deadline, .after(patience)))
             if let error = OpenISCSIFailure.error(output.status, output.diagnostics, action) {
                 return .failure(error.code == .unavailable ? await explaining(error) : error)
             }

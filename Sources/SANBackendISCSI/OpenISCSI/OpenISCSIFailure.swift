@@ -13,7 +13,7 @@ enum OpenISCSIFailure {
         let text = diagnostics.split(whereSeparator: \.isNewline).filter { !$0.isEmpty }.suffix(3)
         return StorageError(
             code, "Can't \(action): \(reason) (iscsiadm's code \(status))", subject: .tool("iscsiadm"),
-            causes: text.map { StorageError(code, "iscsiadm: \(String($0).printable)") })
+            causes: text.map { StorageError(code, String($0).printable) })
     }
 
     private static let table: [Int32: (StorageError.Code, String)] = [

@@ -92,6 +92,9 @@ struct RecordFolder: Sendable {
         for portal in portals {
             try LocalFile(try resolve(Self.node(target, portal, interface))).remove()
             try removeEmptyFolder("nodes/\(target)/\(portal.recordName)")
+            // iscsiadm makes a link to each record that it is asked to make.
+            let link = "\(target),\(portal.recordName),\(interface)"
+            try LocalFile(try resolve("static/\(link)")).remove()
         }
         try removeEmptyFolder("nodes/\(target)")
         return portals.count
@@ -103,9 +106,14 @@ struct RecordFolder: Sendable {
 
     // MARK: Discovery
 
-    /// Whether somebody keeps a record of discovery at a portal; then it is theirs, and is used as it is.
+    /// The comment in records of discovery that were made here: one that a killed process left is replaced.
+    static let discoveryMark = "# for one question of sanctl"
+
+    /// Whether somebody else keeps a record of discovery at a portal; then it is theirs, and is used as it is.
     func hasDiscovery(_ portal: Portal) throws(StorageError) -> Bool {
-        try LocalFile(try resolve("send_targets/\(portal.host),\(portal.port)")).status() != nil
+        let file = LocalFile(try resolve("send_targets/\(portal.host),\(portal.port)/st_config"))
+        guard try file.status() != nil else { return false }
+        return try !file.read(limit: Self.recordLimit).contains(Array(Self.discoveryMark.utf8))
     }
 
     func writeDiscovery(_ record: NodeRecord, _ portal: Portal) throws(StorageError) {

@@ -158,7 +158,7 @@ struct VolumeOpening {
 
     func refuseUsers(of block: BlockDevice) throws(StorageError) {
         guard access == .exclusiveWrite else { return }
-        let uses = try DeviceUsers.of(block)
+        let uses = try DeviceUsers.lasting(of: block, until: deadline)
         if !uses.isEmpty { throw DeviceUse.refusal(of: block.name, uses) }
     }
 

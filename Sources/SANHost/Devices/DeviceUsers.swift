@@ -5,8 +5,10 @@ import SANModel
 /// Read from sysfs and procfs; nothing is opened that could hang. Processes of other users are seen by root only. This process isn't counted.
 public struct DeviceUsers: Sendable {
     private let host: HostRoot
-    /// The device, its partitions and its holders, and theirs; the device first.
+    /// The devices, their partitions and their holders, and theirs; each device before what stands on it.
     private let stack: [BlockDevice]
+    /// The names of what stands on others.
+    private let standing: Set<String>
     private let names: [String: String]
     private let numbers: [DeviceNumber: String]
     private var uses: [DeviceUse] = []
@@ -14,7 +16,17 @@ public struct DeviceUsers: Sendable {
     /// - Returns: every use, the nearest to the device first; sorted within a kind.
     /// - Throws: `permission_denied`, `host_failure` where sysfs or procfs itself can't be read.
     public static func of(_ device: BlockDevice) throws(StorageError) -> [DeviceUse] {
-        var users = try DeviceUsers(device)
+        try of([device])[device.name] ?? []
+    }
+
+    /// The same of many devices, for one look at the host's processes.
+    ///
+    /// - Returns: the uses of each device, by its name; none for a device that nobody uses.
+    /// - Throws: `permission_denied`, `host_failure` where sysfs or procfs itself can't be read.
+    public static func of(_ devices: [BlockDevice]) throws(StorageError) -> [String: [DeviceUse]] {
+        guard let host = devices.first?.folder.host else { return [:] }
+        let stacks = try devices.map { device throws(StorageError) in (device.name, try stack(on: device)) }
+        var users = try DeviceUsers(stacks.map(\.1), on: host)
         try users.findHolders()
         try users.findMounts()
         users.findSwaps()
@@ -22,12 +34,49 @@ public struct DeviceUsers: Sendable {
         try users.findFileSystems()
         try users.findExports()
         try users.findProcesses()
-        return users.uses
+        var result: [String: [DeviceUse]] = [:]
+        for (name, stack) in stacks {
+            let members = Set(stack.map(\.name))
+            let uses = users.uses.filter { use in
+                // That a device is on others is no use of that device.
+                if case .holder = use.kind, use.device == name { return false }
+                return members.contains(use.device)
+            }
+            if !uses.isEmpty { result[name] = uses }
+        }
+        return result
     }
 
-    private init(_ device: BlockDevice) throws(StorageError) {
-        host = device.folder.host
-        stack = try DeviceUsers.stack(on: device)
+    /// The uses that last: a program that opens the device for a moment, as blkid and LVM do when something about it has changed, is waited for
+    /// (L32).
+    ///
+    /// Blocks; to be called on a thread of its own.
+    public static func lasting(
+        of device: BlockDevice, until deadline: Deadline
+    ) throws(StorageError) -> [DeviceUse] {
+        let end = min(deadline, .after(transientUse))
+        var pause = Duration.milliseconds(20)
+        while true {
+            let uses = try of(device)
+            let areProcesses = uses.allSatisfy { use in
+                if case .process = use.kind { return true }
+                return false
+            }
+            if uses.isEmpty || !areProcesses || end.hasPassed { return uses }
+            // Nothing tells when a program closes a device.
+            _ = Poll.wait([], until: min(end, .after(pause)))
+            pause *= 2
+        }
+    }
+
+    /// How long somebody may have a device open for a look.
+    private static let transientUse = Duration.seconds(3)
+
+    private init(_ stacks: [[BlockDevice]], on host: HostRoot) throws(StorageError) {
+        self.host = host
+        standing = Set(stacks.map { $0.dropFirst() }.joined().map(\.name))
+        var seen: Set<DeviceNumber> = []
+        stack = stacks.joined().filter { seen.insert($0.number).inserted }
         var names: [String: String] = [:]
         for member in stack {
             names[member.node] = member.name
@@ -65,7 +114,8 @@ public struct DeviceUsers: Sendable {
     // MARK: The kernel
 
     private mutating func findHolders() throws(StorageError) {
-        for member in stack.dropFirst() where try !member.isPartition() {
+        for member in stack where standing.contains(member.name) {
+            guard try !member.isPartition() else { continue }
             add(member.name, .holder(name: try member.mapping()?.name ?? member.name))
         }
     }

@@ -1,0 +1,22 @@
+public import SANEngine
+public import SANModel
+
+extension ISCSIPool: VolumeData {
+    public func upload(
+        _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary {
+        try await volumes.upload(source, to: volume, transfer, in: context)
+    }
+
+    public func download(
+        _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary {
+        try await volumes.download(volume, to: sink, transfer, in: context)
+    }
+
+    public func wipe(
+        _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
+    ) async throws(StorageError) -> TransferSummary {
+        try await volumes.wipe(volume, algorithm, in: context)
+    }
+}
