@@ -44,7 +44,7 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
             ) { () throws(StorageError) in try OpenISCSI.daemonSocket.isBound(on: host) }
             guard hasDaemon else {
                 return Availability(
-                    isAvailable: false, reason: "iscsid isn't running; start it with 'systemctl start iscsid'")
+                    isAvailable: false, reason: OpenISCSIFailure.noDaemon)
             }
             return Availability(isAvailable: true)
         } catch {
@@ -147,6 +147,12 @@ struct SessionPace: Sendable, Hashable {
 
     /// For one run of iscsiadm, which waits for ever for an iscsid that hangs.
     var command: Duration
+    /// For the scan of one session: a target that has just died is waited for by the kernel for minutes.
+    var scan: Duration
+    /// For a login that was asked for and that iscsid hasn't given up on.
+    var pendingLogin: Duration
 
-    static let standard = SessionPace(disks: .seconds(10), portals: .milliseconds(100), command: .seconds(90))
+    static let standard = SessionPace(
+        disks: .seconds(10), portals: .milliseconds(100), command: .seconds(90), scan: .seconds(60),
+        pendingLogin: .seconds(OpenISCSI.loginSeconds + 3))
 }

@@ -92,6 +92,7 @@ extension ISCSIPool {
         where !sessions.contains(where: { $0.uses(portal.portal) }) {
             var problem = StorageError(.unavailable, "There is no session to the portal \(portal); it is tried again")
             do throws(StorageError) {
+                try records.noteLogin(source.target, portal, interface: interface)
                 try await backend.openISCSI.requestLogin(
                     source.target, portal, interface: interface, until: context.deadline.part(1, of: 4))
             } catch {
@@ -112,20 +113,50 @@ extension ISCSIPool {
         let lock = try await context.coordinator.hold(.target(source.target), for: "stop", until: context.deadline)
         defer { lock.release() }
         let records = try await backend.openISCSI.records(until: context.deadline)
-        let all = try await sessions(until: context.deadline)
-        let ours = all.filter { $0.interface == interface }
+        let listed = try await ownSessions(until: context.deadline)
+        for wwid in try await requireUnused(listed, until: context.deadline) {
+            _ = try await MultipathMaps(host: host, mapper: host.deviceMapper, events: backend.events)
+                .remove(wwid: wwid, until: context.deadline)
+        }
+        try await awaitPendingLogins(records, until: context.deadline)
+        // One that came up meanwhile has no disks: nobody has scanned it.
+        let ours = try await ownSessions(until: context.deadline)
         if !ours.isEmpty {
-            let maps = try await requireUnused(ours, until: context.deadline)
-            for wwid in maps {
-                _ = try await MultipathMaps(host: host, mapper: host.deviceMapper, events: backend.events)
-                    .remove(wwid: wwid, until: context.deadline)
-            }
             try await backend.openISCSI.logOut(source.target, interface: interface, until: context.deadline)
             try await awaitEnd(of: ours, until: context.deadline)
         }
         let count = try records.removeNodes(of: source.target, interface: interface)
         let hadInterface = try records.removeInterface(interface)
         return ours.isEmpty && count == 0 && !hadInterface ? .unchanged(()) : .changed(())
+    }
+
+    private func ownSessions(until deadline: Deadline) async throws(StorageError) -> [ISCSISession] {
+        try await sessions(until: deadline).filter { $0.interface == interface }
+    }
+
+    /// Waits for logins that iscsid may still be at: nothing calls them off, and a session that came up behind the stop would stay.
+    ///
+    /// iscsid gives up on a portal that doesn't answer after ``OpenISCSI/loginSeconds``.
+    private func awaitPendingLogins(_ records: RecordFolder, until deadline: Deadline) async throws(StorageError) {
+        let present = try await ownSessions(until: deadline)
+        var left = Duration.zero
+        for portal in try records.portals(of: source.target, interface: interface)
+        where !present.contains(where: { $0.uses(portal.portal) }) {
+            guard let age = try records.timeSinceLogin(source.target, portal, interface: interface) else { continue }
+            left = max(left, backend.pace.pendingLogin - age)
+        }
+        guard left > .zero else { return }
+        let (host, target, interface, count) = (host, source.target, interface, present.count)
+        do throws(StorageError) {
+            try await backend.events.wait(
+                for: "logins that are under way", in: ["iscsi_session", "scsi"], until: min(deadline, .after(left))
+            ) { () throws(StorageError) -> Void? in
+                let now = try ISCSISession.all(target: target, on: host).filter { $0.interface == interface }
+                return now.count > count ? () : nil
+            }
+        } catch {
+            guard error.code == .timedOut else { throw error }
+        }
     }
 
     /// - Returns: the WWIDs of the multipath maps that stand on these sessions' disks only.

@@ -15,7 +15,7 @@ extension ISCSIPool {
     {
         let known = Set(try await units(of: sessions, until: context.deadline).map(\.hctl))
         // What remains is for reading what is there.
-        let limit = context.deadline.part(3, of: 4)
+        let limit = min(context.deadline.part(3, of: 4), .after(backend.pace.scan))
         var problems: [StorageError] = []
         let outcomes = await withTaskGroup(of: StorageError?.self) { group in
             for session in sessions where session.isLoggedIn {

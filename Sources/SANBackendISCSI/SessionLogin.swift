@@ -93,6 +93,8 @@ struct SessionLogin: Sendable {
     }
 
     /// Asks without a secret first: discovery seldom wants one, and a target that wants none may refuse who has one.
+    ///
+    /// LIO refuses who has none as it refuses who isn't known at all, so each kind of refusal makes us try.
     private func offered(
         at portal: Portal, until deadline: Deadline
     ) async throws(StorageError) -> [(target: String, portal: TargetPortal)] {
@@ -101,7 +103,7 @@ struct SessionLogin: Sendable {
             return try await openISCSI.discover(
                 portal, interface: name, credentials: nil, in: records, until: deadline)
         } catch {
-            guard error.code == .authenticationFailed, let credentials else { throw error }
+            guard [.authenticationFailed, .backendFailure].contains(error.code), let credentials else { throw error }
             return try await openISCSI.discover(
                 portal, interface: name, credentials: credentials, in: records, until: deadline)
         }

@@ -33,7 +33,8 @@ struct ISCSIFixture {
         initiator = try PlayedInitiator(script, on: tree)
         secrets = FixedSecrets(["lab": ISCSIFixture.secret])
         runtime = try TemporaryFolder()
-        let pace = SessionPace(disks: .seconds(60), portals: .milliseconds(50), command: command)
+        let pace = SessionPace(
+            disks: .seconds(60), portals: .milliseconds(50), command: command, scan: .seconds(60), pendingLogin: .zero)
         let units: any UnitInterviewing = asks ? interview : UnitInterview()
         backend = ISCSIBackend(
             host: tree.host, commands: initiator, events: initiator.events, pace: pace, interview: units)

@@ -38,6 +38,8 @@ final class PlayedInitiator: CommandRunner {
 
     static let target = "iqn.2003-01.org.example:t1"
     static let folder = "/etc/iscsi"
+    /// What the kernel has of sockets: iscsid's is there.
+    static let sockets = "/proc/net/unix"
 
     let tree: HostTree
     let events = ScriptedDeviceEvents()
@@ -51,6 +53,8 @@ final class PlayedInitiator: CommandRunner {
         // Where its database is stands in the program.
         try tree.write(
             "/usr/sbin/iscsiadm", "\u{7F}ELF \(PlayedInitiator.folder)/nodes \(PlayedInitiator.folder)/ifaces")
+        try tree.write(
+            PlayedInitiator.sockets, "Num\n0000: 00000002 00000000 00010000 0001 01 12 @ISCSIADM_ABSTRACT_NAMESPACE")
         for name in ["/sys/class/iscsi_session", "/sys/bus/scsi/devices", "/sys/block", "/proc"] {
             try tree.makeFolder(name)
         }
@@ -217,7 +221,8 @@ final class PlayedInitiator: CommandRunner {
     /// Every file and link of open-iscsi's database, sorted.
     func database() throws -> [String] {
         let root = tree.folder.path.string + PlayedInitiator.folder
-        guard let names = try? FileManager.default.subpathsOfDirectory(atPath: root) else { return [] }  // there is none yet
+        // There is none before the first record.
+        let names = (try? FileManager.default.subpathsOfDirectory(atPath: root)) ?? []  // see above
         return names.filter { name in
             let attributes = try? FileManager.default.attributesOfItem(atPath: "\(root)/\(name)")
             return attributes?[.type] as? FileAttributeType != .typeDirectory

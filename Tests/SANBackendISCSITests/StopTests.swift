@@ -72,6 +72,18 @@ import Testing
         try fixture.expectNothingLeft()
     }
 
+    /// Without iscsid iscsiadm says that there are no sessions (21).
+    @Test func withoutTheDaemonNothingIsForgotten() async throws {
+        let fixture = try ISCSIFixture()
+        let pool = try await fixture.start()
+        try fixture.tree.write(PlayedInitiator.sockets, "Num")
+        fixture.initiator.change { $0.logout = .status(21) }
+        let error = try await refusal(pool, fixture)
+        #expect(error.code == .unavailable)
+        #expect(try fixture.initiator.sessions().count == 2)
+        #expect(try !fixture.initiator.database().isEmpty)
+    }
+
     @Test func sessionsThatDoNotEndAreTimedOut() async throws {
         let fixture = try ISCSIFixture()
         let pool = try await fixture.start()

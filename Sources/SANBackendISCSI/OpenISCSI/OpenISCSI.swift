@@ -72,7 +72,7 @@ struct OpenISCSI: Sendable {
                 discovery.sendtargets.port = \(portal.port)
                 discovery.sendtargets.timeo.login_timeout = \(loginSeconds)
                 discovery.sendtargets.timeo.auth_timeout = \(loginSeconds)
-                discovery.sendtargets.timeo.active_timeout = 30
+                discovery.sendtargets.timeo.active_timeout = 15
                 discovery.sendtargets.use_discoveryd = No
                 discovery.sendtargets.reopen_max = 1
                 discovery.sendtargets.iscsi.MaxRecvDataSegmentLength = 32768
@@ -130,13 +130,40 @@ struct OpenISCSI: Sendable {
     }
 
     /// Logs out of every session to a target that was made through an interface.
+    ///
+    /// An iscsid that was started anew learns of the sessions that are there in its own time; it is asked again until it has (`invalid_state`).
     func logOut(_ target: String, interface: String, until deadline: Deadline) async throws(StorageError) {
-        _ = try await result(
-            Command(
-                .iscsiadm,
-                ["--mode", "node", "--targetname", target, "--interface", interface, "--logout"]),
-            "log out of \(target.printable)", until: deadline
-        ).get()
+        // iscsiadm says that there is no session (21) where it can't reach iscsid.
+        try await requireDaemon(until: deadline)
+        let command = Command(
+            .iscsiadm, ["--mode", "node", "--targetname", target, "--interface", interface, "--logout"])
+        let end = min(deadline, .after(patience))
+        var pause = Duration.milliseconds(250)
+        while true {
+            do throws(StorageError) {
+                _ = try await result(command, "log out of \(target.printable)", until: deadline).get()
+                return
+            } catch {
+                guard error.code == .invalidState, end.remaining > pause else { throw error }
+            }
+            do {
+                try await Task.sleep(for: pause)
+            } catch {
+                throw StorageError(.cancelled, "Cancelled while logging out of \(target.printable)")
+            }
+            pause *= 2
+        }
+    }
+
+    /// - Throws: `unavailable` where nobody listens for iscsiadm.
+    private func requireDaemon(until deadline: Deadline) async throws(StorageError) {
+        let host = host
+        let isThere = try await withBlockingThread(
+            named: "san-iscsi", until: deadline, waitingFor: "iscsid's socket"
+        ) { () throws(StorageError) in try Self.daemonSocket.isBound(on: host) }
+        if !isThere {
+            throw StorageError(.unavailable, OpenISCSIFailure.noDaemon, subject: .tool("iscsid"))
+        }
     }
 
     // MARK: Running

@@ -16,6 +16,8 @@ enum OpenISCSIFailure {
             causes: text.map { StorageError(code, String($0).printable) })
     }
 
+    static let noDaemon = "iscsid isn't running; start it with 'systemctl start iscsid'"
+
     private static let table: [Int32: (StorageError.Code, String)] = [
         1: (.backendFailure, "open-iscsi gives no reason"),
         2: (.notFound, "the session isn't there any more"),
@@ -35,9 +37,9 @@ enum OpenISCSIFailure {
         18: (.unavailable, "iscsid doesn't answer as it should; see that iscsiadm and iscsid are of one version"),
         19: (
             .backendFailure,
-            "the target refuses the login for good: it isn't there, or doesn't know this initiator or its secret"
+            "the target refuses the login or never answers it: it may not be there, or not know this initiator or its secret"
         ),
-        20: (.unavailable, "iscsid isn't running; start it with 'systemctl start iscsid'"),
+        20: (.unavailable, noDaemon),
         22: (.hostFailure, "sysfs has no such session any more"),
         23: (.notFound, "no such host is known; see its name or address"),
         24: (.authenticationFailed, "the target refuses the CHAP name or secret, or wants one"),
@@ -46,7 +48,7 @@ enum OpenISCSIFailure {
         29: (.busy, "open-iscsi asks to try again later"),
         30: (.hostFailure, "open-iscsi has no such kind of discovery"),
         31: (.hostFailure, "a process of open-iscsi was ended"),
-        32: (.invalidState, "the session isn't connected"),
+        32: (.invalidState, "iscsid has no connection for the session"),
         33: (.timedOut, "the request timed out"),
     ]
 }

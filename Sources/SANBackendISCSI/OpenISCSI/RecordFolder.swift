@@ -83,6 +83,22 @@ struct RecordFolder: Sendable {
         return portals
     }
 
+    /// Notes in a portal's record that a login was asked for now.
+    func noteLogin(_ target: String, _ portal: TargetPortal, interface: String) throws(StorageError) {
+        try LocalFile(try resolve(Self.node(target, portal, interface))).touch()
+    }
+
+    /// How long ago a login to a portal was last asked for.
+    ///
+    /// - Returns: nil without a record, and for one of the future.
+    func timeSinceLogin(
+        _ target: String, _ portal: TargetPortal, interface: String
+    ) throws(StorageError) -> Duration? {
+        guard let status = try LocalFile(try resolve(Self.node(target, portal, interface))).status() else { return nil }
+        let seconds = Int64(time(nil)) - status.modified
+        return seconds < 0 ? nil : .seconds(seconds)
+    }
+
     /// Removes a target's records for an interface, and the folders that are empty then.
     ///
     /// - Returns: how many there were.

@@ -19,6 +19,8 @@ public struct LocalFile: Sendable, Hashable {
         /// The lowest twelve bits of the mode.
         public var permissions: UInt32
         public var size: Int64
+        /// When it was last written, in seconds since 1970.
+        public var modified: Int64
     }
 
     /// Nil where there is nothing at the path.
@@ -34,7 +36,16 @@ public struct LocalFile: Sendable, Hashable {
         let type = raw.st_mode & S_IFMT
         return Status(
             isRegular: type == S_IFREG, isFolder: type == S_IFDIR, isLink: type == S_IFLNK, owner: raw.st_uid,
-            permissions: raw.st_mode & 0o7777, size: Int64(raw.st_size))
+            permissions: raw.st_mode & 0o7777, size: Int64(raw.st_size), modified: Int64(raw.st_mtim.tv_sec))
+    }
+
+    /// Marks it as written now; one that isn't there stays so.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public func touch() throws(StorageError) {
+        guard unsafe utimensat(AT_FDCWD, path.string, nil, AT_SYMLINK_NOFOLLOW) != 0 else { return }
+        let error = Errno(rawValue: errno)
+        if error != .noSuchFileOrDirectory { throw StorageError.system(error, "mark", at: path) }
     }
 
     /// All of it; a link isn't followed.

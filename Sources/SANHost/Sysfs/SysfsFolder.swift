@@ -37,7 +37,7 @@ public struct SysfsFolder: Sendable, Hashable {
     }
 
     /// A text attribute without the newline at its end; nil where there is none, and where its device is gone or has nothing to say
-    /// (`ENODEV`, `ENXIO`, `EINVAL`, `EOPNOTSUPP`).
+    /// (`ENODEV`, `ENXIO`, `EINVAL`, `EOPNOTSUPP`; `ENOTCONN` of an iSCSI connection that is down).
     ///
     /// - Throws: `permission_denied`, `host_failure`.
     public func text(_ attribute: String) throws(StorageError) -> String? {
@@ -144,7 +144,7 @@ public struct SysfsFolder: Sendable, Hashable {
     /// What a call that failed means for a reader: nothing there, or an error.
     private static func nothing<Value>(_ result: Int32, at path: FilePath) throws(StorageError) -> Value? {
         switch -result {
-        case ENOENT, ENOTDIR, ENODEV, ENXIO, EINVAL, EOPNOTSUPP, ELOOP: return nil
+        case ENOENT, ENOTDIR, ENODEV, ENXIO, EINVAL, EOPNOTSUPP, ELOOP, ENOTCONN: return nil
         case let code: throw .system(Errno(rawValue: code), "read", at: path)
         }
     }

@@ -2,12 +2,13 @@ import Synchronization
 
 /// The guest's `multipathd`, with a configuration of the test's own.
 public final class LabMultipath: Sendable {
-    /// Every disk is a map but the machine's own.
+    /// Every disk is a map but the machine's own; one without a path fails what is asked of it, as nobody's reads may hang at a test's end.
     public static let configuration = """
         defaults {
             user_friendly_names no
             find_multipaths no
             polling_interval 2
+            no_path_retry fail
         }
         blacklist {
             device {
