@@ -14,6 +14,7 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
     let events: any DeviceEventSource
     let pace: SessionPace
     let interview: any UnitInterviewing
+    let connections: any PortalConnections
 
     var host: HostRoot { openISCSI.host }
 
@@ -23,12 +24,13 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
 
     init(
         host: HostRoot, commands: any CommandRunner, events: any DeviceEventSource, pace: SessionPace,
-        interview: any UnitInterviewing = UnitInterview()
+        interview: any UnitInterviewing = UnitInterview(), connections: (any PortalConnections)? = nil
     ) {
         openISCSI = OpenISCSI(host: host, commands: commands, patience: pace.command)
         self.events = events
         self.pace = pace
         self.interview = interview
+        self.connections = connections ?? TCPConnections(host: host)
     }
 
     /// Whether open-iscsi is installed, its daemon can be reached, and the kernel has software iSCSI.

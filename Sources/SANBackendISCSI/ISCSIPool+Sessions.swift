@@ -20,7 +20,8 @@ extension ISCSIPool {
             // What remains is for finding the LUNs.
             let outcome = try await SessionLogin(
                 openISCSI: backend.openISCSI, records: records, source: source, interface: interface,
-                credentials: credentials, coordinator: context.coordinator, pace: backend.pace, existing: existing
+                credentials: credentials, coordinator: context.coordinator, pace: backend.pace, existing: existing,
+                connections: backend.connections
             ).run(until: context.deadline.part(3, of: 4))
             guard !outcome.loggedIn.isEmpty || !existing.isEmpty else { throw failure(outcome) }
             for error in outcome.failures { context.logger.notice("\(error.message)") }

@@ -5,7 +5,8 @@ import SANModel
 /// Logs in to every portal that a target offers on some hosts, all at once.
 ///
 /// Each host is asked for its portals, and each portal is logged in to as soon as it is known, so that one that doesn't answer keeps nobody
-/// waiting (L52). Once a session is up, the others have a fifth more of the time that it took.
+/// waiting (L52). Once a session is up, the others have a fifth more of the time that it took; those that have accepted a connection by then are
+/// waited for.
 struct SessionLogin: Sendable {
     let openISCSI: OpenISCSI
     let records: RecordFolder
@@ -26,11 +27,13 @@ struct SessionLogin: Sendable {
         var failures: [StorageError] = []
     }
 
+    let connections: any PortalConnections
+
     private enum Event: Sendable {
         case offered([TargetPortal])
         case notOffered(Portal)
         case loggedIn(TargetPortal)
-        case failed(StorageError)
+        case failed(TargetPortal?, StorageError)
         case graceEnded
     }
 
@@ -42,6 +45,7 @@ struct SessionLogin: Sendable {
         let outcome: Result<Outcome, StorageError> = await withTaskGroup(of: Event.self) { group in
             var outcome = Outcome()
             var claimed: Set<TargetPortal> = []
+            var asked: Set<TargetPortal> = []
             for portal in source.portals {
                 group.addTask { await discover(at: portal, until: deadline) }
             }
@@ -54,6 +58,7 @@ struct SessionLogin: Sendable {
                         outcome.offered.append(portal)
                         guard !existing.contains(where: { $0.uses(portal.portal) }) else { continue }
                         pending += 1
+                        asked.insert(portal)
                         group.addTask { await logIn(at: portal, template, until: deadline) }
                     }
                 case .notOffered(let portal):
@@ -63,15 +68,17 @@ struct SessionLogin: Sendable {
                             subject: .target(source.target.printable)))
                 case .loggedIn(let portal):
                     outcome.loggedIn.append(portal)
+                    asked.remove(portal)
                     guard outcome.loggedIn.count == 1 else { break }
                     let grace = max(begin.duration(to: .now) / 5, pace.portals)
-                    group.addTask {
-                        // Cancelled when all have answered.
-                        try? await Task.sleep(for: grace)  // see above
-                        return .graceEnded
-                    }
-                case .failed(let error): outcome.failures.append(error)
-                case .graceEnded: break waiting
+                    group.addTask { await Self.graceEnd(after: grace) }
+                case .failed(let portal, let error):
+                    outcome.failures.append(error)
+                    if let portal { asked.remove(portal) }
+                case .graceEnded:
+                    pending += 1
+                    guard isAnswered(by: asked) else { break waiting }
+                    group.addTask { await Self.graceEnd(after: pace.portals) }
                 }
             }
             group.cancelAll()
@@ -88,13 +95,24 @@ struct SessionLogin: Sendable {
             let found = try await offered(at: portal, until: deadline).filter { $0.target == source.target }
             return found.isEmpty ? .notOffered(portal) : .offered(found.map(\.portal))
         } catch {
-            return .failed(error.about(.target, source.target.printable))
+            return .failed(nil, error.about(.target, source.target.printable))
+        }
+    }
+
+    /// Ends early when it is cancelled, as all have answered.
+    private static func graceEnd(after time: Duration) async -> Event {
+        try? await Task.sleep(for: time)  // see above
+        return .graceEnded
+    }
+
+    /// Whether one of the portals has accepted a connection: it is slow, and not dead.
+    private func isAnswered(by portals: Set<TargetPortal>) -> Bool {
+        portals.contains { portal in
+            (try? connections.isEstablished(to: portal.portal)) ?? false  // what can't be known makes nobody wait
         }
     }
 
     /// Asks without a secret first: discovery seldom wants one, and a target that wants none may refuse who has one.
-    ///
-    /// LIO refuses who has none as it refuses who isn't known at all, so each kind of refusal makes us try.
     private func offered(
         at portal: Portal, until deadline: Deadline
     ) async throws(StorageError) -> [(target: String, portal: TargetPortal)] {
@@ -103,7 +121,7 @@ struct SessionLogin: Sendable {
             return try await openISCSI.discover(
                 portal, interface: name, credentials: nil, in: records, until: deadline)
         } catch {
-            guard [.authenticationFailed, .backendFailure].contains(error.code), let credentials else { throw error }
+            guard error.code == .authenticationFailed, let credentials else { throw error }
             return try await openISCSI.discover(
                 portal, interface: name, credentials: credentials, in: records, until: deadline)
         }
@@ -121,7 +139,7 @@ struct SessionLogin: Sendable {
             try await openISCSI.logIn(source.target, portal, interface: interface, until: deadline)
             return .loggedIn(portal)
         } catch {
-            return .failed(error.about(.target, source.target.printable))
+            return .failed(portal, error.about(.target, source.target.printable))
         }
     }
 

@@ -3,6 +3,7 @@ import SANEngine
 import SANHost
 import SANModel
 import SANTestSupport
+import Synchronization
 import Testing
 
 @testable import SANBackendISCSI
@@ -22,9 +23,10 @@ struct ISCSIFixture {
 
     /// - Parameters:
     ///   - asks: whether units say what they are; a host of files has no nodes to ask through otherwise.
+    ///   - connected: what is connected; nothing otherwise.
     ///   - command: how long one run of iscsiadm may take.
     init(
-        asks: Bool = false, command: Duration = .seconds(60),
+        asks: Bool = false, command: Duration = .seconds(60), connected: PlayedConnections? = nil,
         _ change: (inout PlayedInitiator.Script) -> Void = { _ in }
     ) throws {
         tree = try HostTree()
@@ -37,7 +39,8 @@ struct ISCSIFixture {
             disks: .seconds(60), portals: .milliseconds(50), command: command, scan: .seconds(60), pendingLogin: .zero)
         let units: any UnitInterviewing = asks ? interview : UnitInterview()
         backend = ISCSIBackend(
-            host: tree.host, commands: initiator, events: initiator.events, pace: pace, interview: units)
+            host: tree.host, commands: initiator, events: initiator.events, pace: pace, interview: units,
+            connections: connected)
     }
 
     func with(secrets values: [String: String]) -> ISCSIFixture {
@@ -110,5 +113,22 @@ struct FixedSecrets: SecretResolving {
             throw StorageError(.notFound, "No secret '\(name(reference))'")
         }
         return SecretBytes(value.utf8)
+    }
+}
+
+/// Connections that every portal has accepted.
+final class PlayedConnections: PortalConnections {
+    private let look: Mutex<@Sendable () -> Void>
+
+    init() {
+        look = Mutex({})
+    }
+
+    /// Has something happen each time that somebody looks.
+    func onLook(_ body: @escaping @Sendable () -> Void) { look.withLock { $0 = body } }
+
+    func isEstablished(to portal: Portal) -> Bool {
+        look.withLock { $0 }()
+        return true
     }
 }

@@ -16,6 +16,8 @@ final class PlayedInitiator: CommandRunner {
         case status(Int32)
         /// Not before it is ended.
         case silent
+        /// As the script says once it says something else.
+        case late
     }
 
     struct Script: Sendable {
@@ -86,13 +88,24 @@ final class PlayedInitiator: CommandRunner {
                 arguments.has("--logout")
                     ? script.logout : script.logins[portal.split(separator: ",").first.map(String.init) ?? ""] ?? .up
             }
+        return try await end(answer, arguments, portal, until: deadline)
+    }
+
+    private func end(
+        _ answer: Answer, _ arguments: Arguments, _ portal: String, until deadline: Deadline
+    ) async throws(StorageError) -> CommandOutput {
+        let address = portal.split(separator: ",").first.map(String.init) ?? ""
         switch answer {
+        case .late:
+            while self.script.withLock({ $0.logins[address] }) == .late, !Task.isCancelled { await Task.yield() }
+            if Task.isCancelled { throw StorageError(.cancelled, "iscsiadm was ended") }
+            return try await end(self.script.withLock { $0.logins[address] } ?? .up, arguments, portal, until: deadline)
         case .status(let status):
             return CommandOutput(status: status, diagnostics: "iscsiadm: played failure\n")
         case .silent:
             if !arguments.has("--no_wait") { throw await Self.wait(until: deadline) }
             return CommandOutput(status: 0)
-        case .up: return try play(arguments, script)
+        case .up: return try play(arguments, self.script.withLock { $0 })
         }
     }
 

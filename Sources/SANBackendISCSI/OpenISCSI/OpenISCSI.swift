@@ -15,6 +15,8 @@ struct OpenISCSI: Sendable {
     /// How long one attempt to log in may take, and how many there are: iscsid's own defaults are 15 s, eight times (L52).
     static let loginSeconds = 5
     static let loginAttempts = 1
+    /// How long a portal may be silent in a discovery.
+    private static let answerSeconds = 15
 
     /// Digests for CHAP, the best first (L69); iscsid passes by those that the kernel can't do.
     static let algorithms = ["SHA3-256", "SHA256", "SHA1", "MD5"]
@@ -54,10 +56,29 @@ struct OpenISCSI: Sendable {
         var arguments = ["--mode", "discoverydb", "--type", "sendtargets", "--portal", portal.description]
         if let interface { arguments += ["--interface", interface] }
         arguments += ["--op", "nonpersistent", "--discover"]
-        let result = await result(Command(.iscsiadm, arguments), "ask \(portal) for its targets", until: deadline)
+        let action = "ask \(portal) for its targets"
+        let begin = ContinuousClock.now
+        let result = await result(Command(.iscsiadm, arguments), action, until: deadline)
         if !isTheirs { try records.removeDiscovery(portal) }
-        let output = try result.get()
-        return DiscoveryOutput.parse(output.output)
+        do throws(StorageError) {
+            return DiscoveryOutput.parse(try result.get().output)
+        } catch {
+            guard error.code == .backendFailure else { throw error }
+            throw Self.refusal(error, action, after: begin.duration(to: .now))
+        }
+    }
+
+    /// What it means that a login for discovery came to nothing: iscsiadm has one code (19) for a portal that refuses and one that says nothing.
+    private static func refusal(_ error: StorageError, _ action: String, after time: Duration) -> StorageError {
+        if time >= .seconds(answerSeconds) {
+            return StorageError(
+                .timedOut, "Can't \(action): the portal takes connections and says nothing", subject: error.subject,
+                causes: [error])
+        }
+        return StorageError(
+            .authenticationFailed,
+            "Can't \(action): the portal doesn't let this initiator in, or refuses its CHAP name or secret, or wants one",
+            subject: error.subject, causes: [error])
     }
 
     private static func discovery(_ portal: Portal) -> NodeRecord {
@@ -72,7 +93,7 @@ struct OpenISCSI: Sendable {
                 discovery.sendtargets.port = \(portal.port)
                 discovery.sendtargets.timeo.login_timeout = \(loginSeconds)
                 discovery.sendtargets.timeo.auth_timeout = \(loginSeconds)
-                discovery.sendtargets.timeo.active_timeout = 15
+                discovery.sendtargets.timeo.active_timeout = \(answerSeconds)
                 discovery.sendtargets.use_discoveryd = No
                 discovery.sendtargets.reopen_max = 1
                 discovery.sendtargets.iscsi.MaxRecvDataSegmentLength = 32768
