@@ -80,23 +80,6 @@ struct Settling: Sendable {
     func awaitNewUnits(
         of scsiHost: SCSIHost, besides known: Set<HCTL>, until deadline: Deadline
     ) async throws(StorageError) {
-        let host = hbas.host
-        let number = scsiHost.number
-        do throws(StorageError) {
-            let found = try await withBlockingThread(
-                named: "san-look", until: deadline, waitingFor: "the units of \(scsiHost.name)"
-            ) { () throws(StorageError) in try SCSIUnit.addresses(ofHost: number, on: host) }
-            guard !Set(found).isSubset(of: known) else { return }
-            let limit = min(Deadline.after(pace.disks), deadline)
-            try await hbas.events.wait(
-                for: "the disks of \(scsiHost.name)", in: VirtualHBAs.subsystems, until: limit
-            ) { () throws(StorageError) -> Void? in
-                let units = try SCSIUnit.all(ofHost: number, on: host)
-                return units.allSatisfy { known.contains($0.hctl) || $0.isSettled } ? () : nil
-            }
-        } catch {
-            // The units that have no disk yet are listed with that problem.
-            guard error.code == .timedOut else { throw error }
-        }
+        try await hbas.awaitDisks(of: scsiHost, besides: known, for: pace.disks, until: deadline)
     }
 }

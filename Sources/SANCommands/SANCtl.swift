@@ -16,7 +16,8 @@ struct SANCtl: AsyncParsableCommand {
 
     /// The nouns that are followed by a verb.
     static let nouns: [any ParsableCommand.Type] = [
-        PoolCommand.self, VolumeCommand.self, SecretCommand.self, VHBACommand.self, XMLCommand.self,
+        PoolCommand.self, VolumeCommand.self, SecretCommand.self, VHBACommand.self, HostCommand.self,
+        XMLCommand.self,
     ]
 
     /// The verbs of a noun by their names, aliases included; nil for a word that isn't a noun with verbs.

@@ -96,7 +96,7 @@ struct FibreChannelTests {
         let port = try #require(try FCHost(number: 8, on: captured.root))
         try SysfsHBAControl().createVPort(wwpn: WWN(0xAB), wwnn: Capture.wwnn, on: port)
         #expect(try captured.read(Capture.parentAttributes + "/vport_create") == "00000000000000ab:5001438000000000")
-        try SysfsHBAControl().scan(port.scsiHost, channel: 0, target: 3)
+        try SysfsHBAControl().scan(port.scsiHost, channel: 0, target: 3, lun: nil)
         #expect(try captured.read(Capture.parentFolder + "/scsi_host/host8/scan") == "0 3 -")
         let virtual = try #require(try FCHost(number: 10, on: captured.root))
         let error = #expect(throws: StorageError.self) {

@@ -38,14 +38,17 @@ final class PlayedHBA: HBAControl {
         self.script = Mutex(script)
     }
 
-    /// `create WWPN:WWNN scsi_host8`, `scan 10 0 0` and so on, in order.
+    /// `create WWPN:WWNN scsi_host8`, `scan 10 0 0` (and the LUN where there is one) and so on, in order.
     var log: [String] { calls.withLock { $0 } }
 
     func change(_ body: (inout Script) -> Void) { script.withLock { body(&$0) } }
 
-    func scan(_ scsiHost: SCSIHost, channel: UInt32?, target: UInt32?) throws(StorageError) {
+    func scan(
+        _ scsiHost: SCSIHost, channel: UInt32?, target: UInt32?, lun: LogicalUnitNumber?
+    ) throws(StorageError) {
         let parts = [channel, target].map { $0.map(String.init) ?? "-" }
-        calls.withLock { $0.append("scan \(scsiHost.number) \(parts.joined(separator: " "))") }
+        let unit = lun.map { " \($0.kernel)" } ?? ""
+        calls.withLock { $0.append("scan \(scsiHost.number) \(parts.joined(separator: " "))\(unit)") }
         guard scsiHost.number == Capture.virtualHost, script.withLock({ $0.fabric }) == .lun else { return }
         try play { host in
             try host.add(Capture.units)

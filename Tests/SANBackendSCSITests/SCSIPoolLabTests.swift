@@ -191,7 +191,7 @@ struct SCSIPoolLabTests {
 
 extension Lab {
     /// Has udev use our rules, with the `sanctl` that was built with these tests.
-    fileprivate func installRules() async throws {
+    func installRules() async throws {
         let tests = FilePath(#filePath).removingLastComponent().removingLastComponent()
         let template = tests.removingLastComponent().appending("udev").appending("61-sanctl-vport.rules.in")
         let rules = FilePath("/run/udev/rules.d/61-sanctl-vport.rules")

@@ -29,7 +29,7 @@ struct ManualPageTests {
     @Test("every verb of a noun has its entry, with all its options; no entry is for a verb that isn't there")
     func verbs() throws {
         let common = options(SANCtl.helpMessage(for: XMLFormat.self)).union(["--help", "--version", "--pool"])
-        for noun in [PoolCommand.self, VolumeCommand.self, SecretCommand.self, VHBACommand.self]
+        for noun in [PoolCommand.self, VolumeCommand.self, SecretCommand.self, VHBACommand.self, HostCommand.self]
             as [any ParsableCommand.Type]
         {
             let text = try page("sanctl-" + noun._commandName)

@@ -23,6 +23,32 @@ extension PoolType {
     }
 }
 
+extension HBAStatus.Capability {
+    /// Reads a list such as `fc_host,iscsi`.
+    ///
+    /// - Throws: `invalid_argument` naming the capabilities there are.
+    static func list(_ text: String) throws(StorageError) -> Set<HBAStatus.Capability> {
+        var capabilities: Set<HBAStatus.Capability> = []
+        for name in text.split(separator: ",", omittingEmptySubsequences: false) {
+            guard let capability = HBAStatus.Capability(rawValue: String(name)) else {
+                let known = allCases.map(\.rawValue).joined(separator: ", ")
+                throw StorageError(
+                    .invalidArgument, "there is no capability '\(String(name).printable)'; there are \(known)")
+            }
+            capabilities.insert(capability)
+        }
+        return capabilities
+    }
+}
+
+extension LogicalUnitNumber: ExpressibleByArgument {
+    /// The number that the kernel gives it, the last one of HOST:CHANNEL:TARGET:LUN.
+    public init?(argument: String) {
+        guard let number = UInt64(decimal: argument) else { return nil }
+        self.init(kernel: number)
+    }
+}
+
 extension PoolSource.Host {
     /// `HOST`, `HOST:PORT`, `[IPV6]:PORT`.
     ///

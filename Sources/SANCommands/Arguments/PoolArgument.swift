@@ -33,6 +33,14 @@ struct VHBAArgument: ParsableArguments {
     var vhba: String
 }
 
+/// The HOST that a verb is about.
+struct HostArgument: ParsableArguments {
+    @Argument(
+        help: "The host's name (scsi_hostN), PCI address, WWPN, or iSCSI target.",
+        completion: .custom(CompletionContext.hosts))
+    var host: String
+}
+
 /// The FILE that a verb reads.
 struct FileArgument: ParsableArguments {
     @Argument(help: "The document; - is standard input.", completion: .file(extensions: ["xml"]))

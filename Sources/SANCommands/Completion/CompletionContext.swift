@@ -2,7 +2,7 @@ import ArgumentParser
 import SANEngine
 import SANModel
 
-/// What the shell offers for POOL, VOLUME, SECRET and VHBA: read from the store by the program itself, quickly or not at all.
+/// What the shell offers for POOL, VOLUME, SECRET, VHBA and HOST: read from the store by the program itself, quickly or not at all.
 enum CompletionContext {
     /// The assembly of the run that is being parsed; the parser gives its completion closures none.
     @TaskLocal static var assembly: Assembly?
@@ -37,6 +37,10 @@ enum CompletionContext {
 
     static let hbas: @Sendable ([String], Int, String) async -> [String] = { words, _, prefix in
         await names(words, prefix) { engine in try await engine.virtualHBAs().map(\.name) }
+    }
+
+    static let hosts: @Sendable ([String], Int, String) async -> [String] = { words, _, prefix in
+        await names(words, prefix) { engine in try await engine.hosts().map(\.name) }
     }
 
     private static func names(

@@ -38,13 +38,8 @@ extension VirtualHBAStatus: Listing {
         return .object(object)
     }
 
-    /// `online`, or why not, in the kernel's words; `inactive` for a definition that doesn't run.
-    private var state: String {
-        guard let port else { return "inactive" }
-        if port.isLoggedIn { return "online" }
-        if port.isOnline { return "no fabric" }
-        return (port.virtual?.state ?? port.state).lowercased()
-    }
+    /// As ``FCHost/stateText``; `inactive` for a definition that doesn't run.
+    private var state: String { port?.stateText ?? "inactive" }
 
     /// Who deletes it: a running pool, else whoever defined it.
     private var manager: String? {
@@ -52,13 +47,24 @@ extension VirtualHBAStatus: Listing {
     }
 }
 
+extension FCHost {
+    /// `online`, or why not, in the kernel's words.
+    var stateText: String {
+        if isLoggedIn { return "online" }
+        if isOnline { return "no fabric" }
+        return (virtual?.state ?? state).lowercased()
+    }
+}
+
 extension FCRemotePort {
+    var json: JSONValue { .object(members) }
+
     /// The keys `wwpn`, `wwnn`, `state`, and `target_id` where it has one.
-    fileprivate var json: JSONValue {
+    var members: JSONObject {
         var object: JSONObject = ["wwpn": .string(portName.description), "state": .string(state)]
         object["wwnn"] = .optional(nodeName?.description)
         object["target_id"] = .optional(targetID)
-        return .object(object)
+        return object
     }
 }
 

@@ -46,6 +46,13 @@ public struct SCSIUnit: Sendable, Hashable {
             .compactMap { HCTL($0) }.sorted()
     }
 
+    /// The addresses of all units of this machine, sorted, without reading what they are.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public static func addresses(on host: HostRoot) throws(StorageError) -> [HCTL] {
+        try SysfsFolder("/sys/bus/scsi/devices", on: host).names().compactMap { HCTL($0) }.sorted()
+    }
+
     /// The unit of a volume's name, `unit:0:0:3`; nil where the host has none.
     ///
     /// - Throws: `permission_denied`, `host_failure`.

@@ -5,10 +5,12 @@ import SystemPackage
 ///
 /// Each call blocks for as long as the driver works on it; to be called on a thread of its own.
 public protocol HBAControl: Sendable {
-    /// Looks for new units of a host; nil stands for all channels or targets.
+    /// Looks for new units of a host; nil stands for all channels, targets or LUNs.
     ///
     /// - Throws: `not_found`, `permission_denied`, `host_failure`.
-    func scan(_ host: SCSIHost, channel: UInt32?, target: UInt32?) throws(StorageError)
+    func scan(
+        _ host: SCSIHost, channel: UInt32?, target: UInt32?, lun: LogicalUnitNumber?
+    ) throws(StorageError)
 
     /// - Throws: `unsupported` for a port that can't have any, `unavailable` where all its virtual ports are in use, `busy`, `permission_denied`,
     ///   `backend_failure` for what the driver refuses.
@@ -22,8 +24,10 @@ public protocol HBAControl: Sendable {
 public struct SysfsHBAControl: HBAControl {
     public init() {}
 
-    public func scan(_ host: SCSIHost, channel: UInt32?, target: UInt32?) throws(StorageError) {
-        try host.scan(channel: channel, target: target)
+    public func scan(
+        _ host: SCSIHost, channel: UInt32?, target: UInt32?, lun: LogicalUnitNumber?
+    ) throws(StorageError) {
+        try host.scan(channel: channel, target: target, lun: lun)
     }
 
     /// Equivalent to: `echo WWPN:WWNN > /sys/class/fc_host/hostN/vport_create`.

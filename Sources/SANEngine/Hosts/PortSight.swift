@@ -1,24 +1,24 @@
-import SANHost
-import SANModel
+public import SANHost
+public import SANModel
 
 /// What a Fibre Channel port of this host sees: its link, its fabric, the targets, how many units.
-struct PortSight: Sendable, Hashable {
-    var port: FCHost
+public struct PortSight: Sendable, Hashable {
+    public var port: FCHost
     /// The HBA that a virtual port is on.
-    var parent: FCHost?
-    var remotePorts: [FCRemotePort]
-    var units: [Unit]
+    public var parent: FCHost?
+    public var remotePorts: [FCRemotePort]
+    public var units: [Unit]
 
     /// How far a unit is.
-    struct Unit: Sendable, Hashable {
-        var hctl: HCTL
+    public struct Unit: Sendable, Hashable {
+        public var hctl: HCTL
         /// Whether a driver has made a disk of it and udev is through with that.
-        var isReady: Bool
+        public var isReady: Bool
     }
 
     /// - Returns: nil for a host that is no Fibre Channel port.
     /// - Throws: `permission_denied`, `host_failure`.
-    init?(number: UInt32, units: [SCSIUnit], on host: HostRoot) throws(StorageError) {
+    public init?(number: UInt32, units: [SCSIUnit], on host: HostRoot) throws(StorageError) {
         guard let port = try FCHost(number: number, on: host) else { return nil }
         self.port = port
         parent = try port.virtual.flatMap { virtual throws(StorageError) in
@@ -28,21 +28,21 @@ struct PortSight: Sendable, Hashable {
         self.units = units.map { Unit(hctl: $0.hctl, isReady: $0.isSettled) }
     }
 
-    var targets: [FCRemotePort] { remotePorts.filter(\.isTarget) }
+    public var targets: [FCRemotePort] { remotePorts.filter(\.isTarget) }
 
     /// Whether everything that can be expected is there: a login, a target, a unit, and nothing half done.
-    var isComplete: Bool {
+    public var isComplete: Bool {
         port.isLoggedIn && !units.isEmpty && units.allSatisfy(\.isReady)
             && targets.allSatisfy { !$0.isOnline || $0.isReady }
     }
 
     /// Whether more can come only when the link, the fabric or an array changes.
-    var isDown: Bool { !(parent ?? port).isLoggedIn }
+    public var isDown: Bool { !(parent ?? port).isLoggedIn }
 
     /// Why there are no units, or not all of them; nil where nothing is wrong.
     ///
     /// `busy` while something is still on its way, `unavailable` for what stays as it is until somebody changes it.
-    var problem: StorageError? {
+    public var problem: StorageError? {
         if let parent, !parent.isOnline {
             return unavailable("the link of \(parent.name) is \(parent.state.printable)")
         }
@@ -73,18 +73,7 @@ struct PortSight: Sendable, Hashable {
 
     private func busy(_ reason: String) -> StorageError {
         StorageError(
-            .busy, "\(port.name) is settling: \(reason); refresh the pool again", subject: .host(port.name))
-    }
-
-    /// The volume with what only the port knows: the transport, and the target's port of its path.
-    func completing(_ volume: Volume) -> Volume {
-        guard var unit = volume.unit, let hctl = unit.hctl.flatMap({ HCTL($0) }) else { return volume }
-        unit.transport = "fc"
-        let target = targets.first { $0.channel == hctl.channel && $0.targetID == hctl.target }
-        for index in unit.paths.indices { unit.paths[index].port = target?.portName.description }
-        var completed = volume
-        completed.unit = unit
-        return completed
+            .busy, "\(port.name) is settling: \(reason); look again in a moment", subject: .host(port.name))
     }
 }
 
@@ -92,7 +81,7 @@ extension SCSIUnit {
     /// Whether nothing is to be waited for: a disk has its block device, and udev has seen it.
     ///
     /// Other types may never get one.
-    var isSettled: Bool {
+    public var isSettled: Bool {
         guard deviceType == .disk else { return true }
         return block != nil && udev?.isInitialized == true
     }

@@ -1,0 +1,31 @@
+public import SANHost
+public import SANModel
+
+extension VirtualHBAs {
+    /// Waits for the disks of the units that a scan has just found, for udev's links too; what hasn't come by then isn't an error.
+    ///
+    /// - Parameters:
+    ///   - known: units that were there before: what they lack won't come.
+    ///   - patience: how long at most, within the deadline.
+    /// - Throws: `cancelled`, `permission_denied`, `host_failure`.
+    public func awaitDisks(
+        of scsiHost: SCSIHost, besides known: Set<HCTL>, for patience: Duration, until deadline: Deadline
+    ) async throws(StorageError) {
+        let (host, number) = (host, scsiHost.number)
+        do throws(StorageError) {
+            let found = try await withBlockingThread(
+                named: "san-look", until: deadline, waitingFor: "the units of \(scsiHost.name)"
+            ) { () throws(StorageError) in try SCSIUnit.addresses(ofHost: number, on: host) }
+            guard !Set(found).isSubset(of: known) else { return }
+            try await events.wait(
+                for: "the disks of \(scsiHost.name)", in: VirtualHBAs.subsystems, until: min(.after(patience), deadline)
+            ) { () throws(StorageError) -> Void? in
+                let units = try SCSIUnit.all(ofHost: number, on: host)
+                return units.allSatisfy { known.contains($0.hctl) || $0.isSettled } ? () : nil
+            }
+        } catch {
+            // The units that have no disk yet are listed with that problem.
+            guard error.code == .timedOut else { throw error }
+        }
+    }
+}
