@@ -27,7 +27,7 @@ struct RecordFolder: Sendable {
     /// - Throws: `permission_denied`, `host_failure`.
     static func locate(program: FilePath, on host: HostRoot) throws(StorageError) -> RecordFolder {
         if let image = try? LocalFile(program).read(limit: programLimit) {  // a link or a wrapper: see below
-            for path in candidates where image.contains(Array("\(path)/nodes".utf8)) {
+            for path in candidates where contains(image, "\(path)/nodes") {
                 return RecordFolder(host: host, path: path)
             }
         }
@@ -37,6 +37,16 @@ struct RecordFolder: Sendable {
             }
         }
         return RecordFolder(host: host, path: candidates[0])
+    }
+
+    /// Without the standard library's general search, which takes its time over a program's megabyte.
+    private static func contains(_ image: [UInt8], _ text: String) -> Bool {
+        let sought = Array(text.utf8)
+        guard let first = sought.first, image.count >= sought.count else { return false }
+        for start in 0...image.count - sought.count where image[start] == first {
+            if image[start..<start + sought.count].elementsEqual(sought) { return true }
+        }
+        return false
     }
 
     // MARK: Interfaces
