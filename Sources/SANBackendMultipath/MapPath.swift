@@ -18,13 +18,16 @@ struct MapPath {
     /// multipath's word for a checker that nobody has asked.
     private static let unchecked = "undef"
 
+    /// - Parameter units: the host's SCSI units by their disks.
     /// - Throws: `permission_denied`, `host_failure` where sysfs itself can't be read.
-    init(_ path: MultipathTarget.Path, checked: CheckedPath?, on host: HostRoot) throws(StorageError) {
+    init(
+        _ path: MultipathTarget.Path, units: [DeviceNumber: SCSIUnit], checked: CheckedPath?, on host: HostRoot
+    ) throws(StorageError) {
         number = path.device
         let device = try BlockDevice.numbered(path.device, on: host)
         name = device?.name ?? path.device.description
         capacity = device?.capacity
-        unit = try device.flatMap { device throws(StorageError) in try SCSIUnit.of(device) }
+        unit = device.flatMap { units[$0.number] }
         // The kernel's own word comes before what multipathd saw some seconds ago.
         let deviceState = device == nil ? "gone" : unit?.state ?? checked?.device ?? "running"
         state = [

@@ -3,8 +3,9 @@ import SANHost
 import SANModel
 
 /// One multipath map as a volume: libvirt's name, key and path; the LUN's identity, its paths, and what is wrong with any of them.
-struct MapVolume {
+struct MapVolume: Sendable {
     private let map: MappedDevice
+    private let volumes: BlockVolumes
     private let host: HostRoot
     private var paths: [MapPath] = []
     /// Nil where the map has no table of a multipath target that can be read.
@@ -13,10 +14,16 @@ struct MapVolume {
 
     /// Blocks for some reads of sysfs.
     ///
-    /// - Parameter checked: nil where multipathd doesn't run.
+    /// - Parameters:
+    ///   - units: the host's SCSI units by their disks.
+    ///   - checked: nil where multipathd doesn't run.
     /// - Throws: `permission_denied`, `host_failure` where sysfs itself can't be read.
-    init(_ map: MappedDevice, checked: [DeviceNumber: CheckedPath]?, on host: HostRoot) throws(StorageError) {
+    init(
+        _ map: MappedDevice, units: [DeviceNumber: SCSIUnit], checked: [DeviceNumber: CheckedPath]?,
+        volumes: BlockVolumes, on host: HostRoot
+    ) throws(StorageError) {
         self.map = map
+        self.volumes = volumes
         self.host = host
         do throws(StorageError) {
             target = try map.multipathTarget()
@@ -24,19 +31,28 @@ struct MapVolume {
             problems.append(error)
         }
         for path in target?.paths ?? [] {
-            paths.append(try MapPath(path, checked: checked?[path.device], on: host))
+            paths.append(try MapPath(path, units: units, checked: checked?[path.device], on: host))
         }
     }
 
+    /// The units of the paths that I/O can go: those can be asked what they are without waiting for one that is lost.
+    var usableUnits: [SCSIUnit] { paths.filter(\.isUsable).compactMap(\.unit) }
+
+    /// - Parameter wrong: what the paths' units say of themselves (``BlockVolumes/findings(of:among:until:)``).
     /// - Throws: `permission_denied`, `host_failure` where sysfs itself can't be read.
-    func volume() throws(StorageError) -> Volume {
+    func volume(_ wrong: [HCTL: [StorageError]]) throws(StorageError) -> Volume {
         let device = try BlockDevice.numbered(map.number, on: host)
         let record = try UdevRecord.read(block: map.number, on: host)
         var definition = VolumeDefinition(name: map.device, type: .block, capacity: device?.capacity ?? 0)
         definition.allocation = definition.capacity
         definition.key = map.path
         definition.target = VolumeTarget(path: map.path)
-        let found = problems + stateProblems(record) + pathProblems(capacity: device?.capacity)
+        var found = problems + stateProblems(record) + pathProblems(capacity: device?.capacity)
+        for problem in paths.compactMap(\.unit).flatMap({ wrong[$0.hctl] ?? [] })
+        where !found.contains(where: { $0.message == problem.message }) {
+            // One WWID that two units have is told of each of them.
+            found.append(problem)
+        }
         return Volume(
             definition, unit: try unit(device, record), problems: found.map { Problem($0.about(.volume, map.device)) })
     }
@@ -44,7 +60,6 @@ struct MapVolume {
     private func unit(_ device: BlockDevice?, _ record: UdevRecord?) throws(StorageError) -> LogicalUnit {
         // A path that works knows best what the LUN is.
         let known = (paths.filter(\.isUsable) + paths).lazy.compactMap(\.unit).first
-        let volumes = try BlockVolumes(host: host, targetPath: nil)
         var unit =
             try known.map { unit throws(StorageError) in try volumes.logicalUnit(unit) }
             ?? LogicalUnit(lun: LogicalUnitNumber(raw: 0), deviceType: .disk)

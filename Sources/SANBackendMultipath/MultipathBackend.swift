@@ -1,3 +1,4 @@
+import SANBlockVolumes
 public import SANEngine
 public import SANHost
 public import SANModel
@@ -11,13 +12,19 @@ public struct MultipathBackend: StorageBackend {
 
     private let host: HostRoot
     private let mapper: any DeviceMapperAccess
+    private let interview: any UnitInterviewing
 
     /// The Debian package whose service loads the kernel's module and makes maps.
     static let package = "multipath-tools"
 
     public init(host: HostRoot, mapper: any DeviceMapperAccess) {
+        self.init(host: host, mapper: mapper, interview: UnitInterview())
+    }
+
+    init(host: HostRoot, mapper: any DeviceMapperAccess, interview: any UnitInterviewing) {
         self.host = host
         self.mapper = mapper
+        self.interview = interview
     }
 
     public func availability() async -> Availability {
@@ -38,7 +45,7 @@ public struct MultipathBackend: StorageBackend {
     public func adopt(
         _ definition: PoolDefinition, in context: OperationContext
     ) async throws(StorageError) -> MultipathPool? {
-        MultipathPool(host: host, mapper: mapper)
+        try pool()
     }
 
     /// - Throws: `unavailable` with the module and the package, `permission_denied`, `timed_out`, `cancelled`, `host_failure`.
@@ -46,7 +53,13 @@ public struct MultipathBackend: StorageBackend {
         _ definition: PoolDefinition, in context: OperationContext
     ) async throws(StorageError) -> Change<MultipathPool> {
         try checkModule()
-        return .changed(MultipathPool(host: host, mapper: mapper))
+        return .changed(try pool())
+    }
+
+    private func pool() throws(StorageError) -> MultipathPool {
+        MultipathPool(
+            host: host, mapper: mapper,
+            volumes: try BlockVolumes(host: host, targetPath: nil, interview: interview))
     }
 
     /// Whether the kernel has device-mapper and its multipath target.

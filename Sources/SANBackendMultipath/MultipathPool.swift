@@ -1,38 +1,55 @@
+import SANBlockVolumes
 public import SANEngine
 import SANHost
 public import SANModel
 
 /// An `mpath` pool that was started.
-public struct MultipathPool: ActivePool, VolumeInspection {
+public struct MultipathPool: VolumeInspection {
     private let host: HostRoot
     private let mapper: any DeviceMapperAccess
+    let volumes: BlockVolumes
 
-    init(host: HostRoot, mapper: any DeviceMapperAccess) {
+    init(host: HostRoot, mapper: any DeviceMapperAccess, volumes: BlockVolumes) {
         self.host = host
         self.mapper = mapper
+        self.volumes = volumes
     }
 
-    /// Two requests to device-mapper for each map, one question to multipathd for all, and sysfs: no map is opened, so none can hang (L35).
+    /// Two requests to device-mapper for each map, one question to multipathd for all, sysfs, and a few commands to each path that works: no map
+    /// is opened, so none can hang (L35).
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         let maps = try await mapper.multipathMaps(until: context.deadline)
         var problems = maps.problems.map(Problem.init)
         let checked = await checkedPaths(&problems, until: context.deadline)
-        let host = host
-        var volumes = try await withBlockingThread(
+        let (host, volumes) = (host, volumes)
+        let (found, units) = try await withBlockingThread(
             named: "san-mpath", until: context.deadline, waitingFor: "sysfs"
         ) { () throws(StorageError) in
-            var volumes: [Volume] = []
+            let units = try SCSIUnit.all(on: host)
+            let disks = Dictionary(
+                units.compactMap { unit in unit.block.map { ($0.number, unit) } }, uniquingKeysWith: { first, _ in first })
+            var found: [MapVolume] = []
             for map in maps.devices {
-                volumes.append(try MapVolume(map, checked: checked, on: host).volume())
+                found.append(try MapVolume(map, units: disks, checked: checked, volumes: volumes, on: host))
             }
-            return volumes
+            return (found, units)
         }
-        MapVolume.markSharedUnits(&volumes)
-        let capacity = volumes.reduce(ByteCount(0)) { sum, volume in
+        let wrong = try await volumes.findings(
+            of: found.flatMap(\.usableUnits), among: units, until: context.deadline
+        ).problems
+        var listed = try await withBlockingThread(
+            named: "san-mpath", until: context.deadline, waitingFor: "sysfs"
+        ) { () throws(StorageError) in
+            var listed: [Volume] = []
+            for map in found { listed.append(try map.volume(wrong)) }
+            return listed
+        }
+        MapVolume.markSharedUnits(&listed)
+        let capacity = listed.reduce(ByteCount(0)) { sum, volume in
             sum.adding(volume.definition.capacity ?? 0) ?? ByteCount(.max)
         }
         return PoolSnapshot(
-            capacity: capacity, allocation: capacity, available: 0, volumes: volumes, problems: problems)
+            capacity: capacity, allocation: capacity, available: 0, volumes: listed, problems: problems)
     }
 
     /// The maps stay: nothing was made when the pool was started.

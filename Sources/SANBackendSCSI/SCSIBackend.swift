@@ -12,16 +12,18 @@ public struct SCSIBackend: StorageBackend {
 
     let hbas: VirtualHBAs
     let pace: Settling.Pace
+    let interview: any UnitInterviewing
 
     var host: HostRoot { hbas.host }
 
     public init(hbas: VirtualHBAs) {
-        self.init(hbas: hbas, pace: .standard)
+        self.init(hbas: hbas, pace: .standard, interview: UnitInterview())
     }
 
-    init(hbas: VirtualHBAs, pace: Settling.Pace) {
+    init(hbas: VirtualHBAs, pace: Settling.Pace, interview: any UnitInterviewing) {
         self.hbas = hbas
         self.pace = pace
+        self.interview = interview
     }
 
     public func availability() async -> Availability {
@@ -96,6 +98,7 @@ public struct SCSIBackend: StorageBackend {
         }
         return SCSIPool(
             name: definition.name, adapter: adapter,
-            volumes: try BlockVolumes(host: host, targetPath: definition.target?.path), backend: self)
+            volumes: try BlockVolumes(host: host, targetPath: definition.target?.path, interview: interview),
+            backend: self)
     }
 }

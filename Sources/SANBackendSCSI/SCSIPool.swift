@@ -37,15 +37,10 @@ public struct SCSIPool: VolumeInspection {
         }
         try await Settling(hbas: hbas, pace: backend.pace)
             .awaitNewUnits(of: scsiHost, besides: Set(known), until: limit)
-        let (volumes, host, number, keys) = (volumes, host, scsiHost.number, keys)
-        let (listed, sight) = try await withBlockingThread(
-            named: "san-scsi", until: context.deadline, waitingFor: "the units of \(scsiHost.name)"
-        ) { () throws(StorageError) in
-            let units = try scsiHost.units()
-            let sight = try PortSight(number: number, units: units, on: host)
-            let listed = try volumes.volumes(of: units, keys: keys)
-            return (sight.map { sight in listed.map { sight.completing($0) } } ?? listed, sight)
-        }
+        let (units, others) = try await units(of: scsiHost, until: context.deadline)
+        let sight = try await sight(of: scsiHost, units, until: context.deadline)
+        var listed = try await volumes.checkedVolumes(of: units, among: others, keys: keys, until: context.deadline)
+        if let sight { listed = listed.map { sight.completing($0) } }
         if let problem = sight?.problem { problems.append(Problem(problem.about(.host, scsiHost.name))) }
         let capacity = listed.reduce(ByteCount(0)) { sum, volume in
             sum.adding(volume.definition.capacity ?? 0) ?? ByteCount(.max)
@@ -53,21 +48,46 @@ public struct SCSIPool: VolumeInspection {
         return PoolSnapshot(capacity: capacity, allocation: capacity, available: 0, volumes: listed, problems: problems)
     }
 
-    /// Reads one unit again.
+    /// Reads one unit again, and asks it what it is.
     public func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
         let scsiHost = try await requiredHost(until: context.deadline)
-        let (volumes, host, number, keys) = (volumes, host, scsiHost.number, keys)
-        return try await withBlockingThread(
-            named: "san-scsi", until: context.deadline, waitingFor: "volume '\(volume.name.printable)'"
-        ) { () throws(StorageError) in
-            guard let unit = try SCSIUnit.named(volume.name, ofHost: number, on: host) else {
-                throw StorageError(
-                    .notFound, "\(scsiHost.name) has no '\(volume.name.printable)' any more; refresh the pool",
-                    subject: .volume(volume.name.printable))
-            }
-            let fresh = try volumes.volume(of: unit, keys: keys)
-            return try PortSight(number: number, units: [unit], on: host)?.completing(fresh) ?? fresh
+        let (units, others) = try await units(of: scsiHost, until: context.deadline)
+        guard let unit = units.first(where: { $0.hctl.unitName == volume.name }) else {
+            throw StorageError(
+                .notFound, "\(scsiHost.name) has no '\(volume.name.printable)' any more; refresh the pool",
+                subject: .volume(volume.name.printable))
         }
+        let fresh = try await volumes.checkedVolumes(
+            of: [unit], among: units + others, keys: keys, until: context.deadline)
+        guard let found = fresh.first else {
+            throw StorageError(
+                .notFound, "\(unit.hctl) is no disk any more; refresh the pool",
+                subject: .volume(volume.name.printable))
+        }
+        return try await sight(of: scsiHost, [unit], until: context.deadline)?.completing(found) ?? found
+    }
+
+    /// The host's units, and those of all other hosts, among which may be one with the same WWID.
+    private func units(
+        of scsiHost: SCSIHost, until deadline: Deadline
+    ) async throws(StorageError) -> (own: [SCSIUnit], others: [SCSIUnit]) {
+        let host = host
+        return try await withBlockingThread(
+            named: "san-scsi", until: deadline, waitingFor: "the units of \(scsiHost.name)"
+        ) { () throws(StorageError) in
+            let all = try SCSIUnit.all(on: host)
+            return (all.filter { $0.hctl.host == scsiHost.number }, all.filter { $0.hctl.host != scsiHost.number })
+        }
+    }
+
+    /// What a Fibre Channel port sees; nil for another host.
+    private func sight(
+        of scsiHost: SCSIHost, _ units: [SCSIUnit], until deadline: Deadline
+    ) async throws(StorageError) -> PortSight? {
+        let host = host
+        return try await withBlockingThread(
+            named: "san-scsi", until: deadline, waitingFor: "the port of \(scsiHost.name)"
+        ) { () throws(StorageError) in try PortSight(number: scsiHost.number, units: units, on: host) }
     }
 
     private var keys: BlockVolumes.KeyStyle {

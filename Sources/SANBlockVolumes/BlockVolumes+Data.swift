@@ -5,7 +5,8 @@ public import SANModel
 /// What `VolumeData` asks for, for pools of block devices.
 ///
 /// The device's identity is checked on the open descriptor before the first byte moves: what it says of itself now is compared with what the
-/// kernel read, and with what was listed. A LUN under a multipath map is reached through the map.
+/// kernel read, and with what was listed. A LUN that has a multipath map is reached through the map, and where it has several paths and no map,
+/// nobody may use any of them while it is written.
 extension BlockVolumes {
     /// Writes a file or pipe to a volume, by direct I/O with several requests under way.
     ///
@@ -78,8 +79,7 @@ extension BlockVolumes {
 
     /// How many bytes there are from the request's offset on.
     ///
-    /// - Throws: `invalid_argument` for a range that leaves the volume, `invalid_state` for a volume that is no disk, and for one that was listed
-    ///   with a problem of its identity.
+    /// - Throws: `invalid_argument` for a range that leaves the volume, `invalid_state` for a volume that is no disk.
     static func room(in volume: Volume, for transfer: TransferRequest) throws(StorageError) -> UInt64 {
         let subject = StorageError.Subject.volume(volume.name.printable)
         guard volume.unit?.deviceType == .disk, let capacity = volume.definition.capacity?.bytes, capacity > 0 else {

@@ -47,8 +47,8 @@ struct MapFixture {
         }
     }
 
-    func refresh() async throws -> PoolSnapshot {
-        let backend = MultipathBackend(host: tree.host, mapper: mapper)
+    func refresh(_ interview: any UnitInterviewing = UnitInterview()) async throws -> PoolSnapshot {
+        let backend = MultipathBackend(host: tree.host, mapper: mapper, interview: interview)
         try tree.write("/dev/mapper/control", "")
         try tree.makeFolder("/sys/module/dm_multipath")
         return try await Self.snapshot(of: backend)

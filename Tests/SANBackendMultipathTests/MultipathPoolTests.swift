@@ -150,6 +150,44 @@ struct MultipathPoolTests {
         #expect(try await other.volume()?.problems.isEmpty == true)
     }
 
+    @Test("a path whose LUN is another one by now, and no path that can't carry I/O is asked (L01, L35)")
+    func staleness() async throws {
+        let fixture = try MapFixture()
+        let (first, second) = (try fixture.tree.unit("8:0:0:3"), try fixture.tree.unit("9:0:0:3"))
+        let interview = ScriptedInterview()
+        func answer(_ unit: SCSIUnit, _ naa: UInt8) throws {
+            try interview.answer(
+                unit, naa: SCSIAnswer.naa(naa), serial: "aaaaaaaa", bytes: MapFixture.size, vendor: "LIO-ORG",
+                product: "FILEIO")
+        }
+        try answer(first, 1)
+        try answer(second, 1)
+        #expect(try await fixture.refresh(interview).volumes.first?.problems == [])
+        try answer(second, 7)
+        let problems = try #require(try await fixture.refresh(interview).volumes.first).problems
+        #expect(problems.map(\.code) == [.invalidState])
+        #expect(problems.first?.message.hasPrefix("9:0:0:3 (sdf) is another unit than the kernel's data of it say") == true)
+        #expect(problems.first?.subject.values[.volume] == "dm-2")
+
+        let failed = try MapFixture(status: "2 0 1 0 1 1 A 0 2 2 8:64 A 0 0 1 8:80 F 3 0 1 ")
+        let asked = ScriptedInterview()
+        asked.answer(first, .failure(StorageError(.timedOut, "Waited in vain for an answer of 8:0:0:3 (sde)")))
+        let messages = try #require(try await failed.refresh(asked).volumes.first).problems.map(\.message)
+        #expect(asked.asked.map(\.description) == ["8:0:0:3"])
+        #expect(messages.count == 2 && messages.contains("Waited in vain for an answer of 8:0:0:3 (sde)"))
+    }
+
+    @Test("two LUNs of one port that have one WWID, and are joined in a map (L04)")
+    func joined() async throws {
+        let fixture = try MapFixture()
+        try fixture.tree.addDisk(
+            "sdg", "8:96", at: "8:0:0:9", bytes: MapFixture.size, vendor: "LIO-ORG", product: "FILEIO",
+            naa: SCSIAnswer.naa(1))
+        let problems = try #require(try await fixture.volume()).problems
+        #expect(problems.map(\.code) == [.invalidState])
+        #expect(problems.first?.message.contains("are LUNs 3 and 9 of one port") == true, "\(problems)")
+    }
+
     @Test("two maps that lead to one LUN are told of")
     func shared() async throws {
         var second = MappedDevice(

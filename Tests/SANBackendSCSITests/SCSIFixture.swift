@@ -18,7 +18,7 @@ struct SCSIFixture {
     /// - Parameter limit: how long it is waited for what doesn't come; what does come was played before anybody waits.
     init(
         _ script: PlayedHBA.Script = PlayedHBA.Script(), limit: Duration = .seconds(60),
-        users: @escaping DeviceUserLookup = { _ in [] }
+        users: @escaping DeviceUserLookup = { _ in [] }, interview: any UnitInterviewing = UnitInterview()
     ) throws {
         captured = try CapturedHost(Capture.hosts)
         hba = PlayedHBA(script, host: captured)
@@ -26,7 +26,7 @@ struct SCSIFixture {
         let hbas = VirtualHBAs(host: captured.root, control: hba, events: hba.events, users: users)
         let pace = Settling.Pace(
             quiet: .milliseconds(20), patience: min(.milliseconds(40), limit), limit: limit, disks: limit)
-        backend = SCSIBackend(hbas: hbas, pace: pace)
+        backend = SCSIBackend(hbas: hbas, pace: pace, interview: interview)
     }
 
     var activations: ActivationStore { ActivationStore(runtime: runtime.path, host: captured.root) }

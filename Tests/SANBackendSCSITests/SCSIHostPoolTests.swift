@@ -32,6 +32,38 @@ struct SCSIHostPoolTests {
             snapshot.volumes.map(\.path) == ["/dev/disk/by-path/pci-0000:00:02.0-fc-0x2000525400fc0101-lun-0"])
     }
 
+    @Test("a LUN that is another one by now is the problem of its volume, in a refresh and when it is looked at (L01, L08)")
+    func stale() async throws {
+        let interview = ScriptedInterview()
+        let fixture = try SCSIFixture(interview: interview)
+        let unit = try #require(try SCSIUnit.all(ofHost: 0, on: fixture.captured.root).first)
+        let pool = try await fixture.start(SCSIFixture.definition(.scsiHost(name: "host0")))
+        interview.answer(
+            unit, .success(LiveIdentity(inquiry: try #require(unit.inquiry), identification: unit.identification)))
+        let good = try #require(try await pool.refresh(in: fixture.context()).volumes.first)
+        #expect(good.problems.isEmpty, "\(good.problems)")
+        try interview.answer(unit, naa: SCSIAnswer.naa(3))
+        let listed = try await pool.refresh(in: fixture.context())
+        #expect(listed.problems.isEmpty)
+        #expect(listed.volumes.first?.problems.map(\.code) == [.invalidState])
+        let seen = try await pool.inspect(good, in: fixture.context())
+        #expect(seen.problems == listed.volumes.first?.problems)
+        #expect(interview.asked.allSatisfy { $0.host == 0 }, "only the pool's own units are asked")
+    }
+
+    @Test("a LUN of another host with the same WWID and another size (L04, L10)")
+    func sharedIdentity() async throws {
+        let fixture = try SCSIFixture()
+        let page = try #require(try SCSIUnit.all(ofHost: 8, on: fixture.captured.root).first?.folder)
+            .bytes("vpd_pg83", limit: 4096)
+        let own = try #require(try SCSIUnit.all(ofHost: 0, on: fixture.captured.root).first?.folder.path)
+        try fixture.captured.write(own + "/vpd_pg83", try #require(page))
+        let pool = try await fixture.start(SCSIFixture.definition(.scsiHost(name: "host0")))
+        let problems = try #require(try await pool.refresh(in: fixture.context()).volumes.first).problems
+        #expect(problems.map(\.code) == [.invalidState])
+        #expect(problems.first?.message.hasPrefix("0:0:0:0, 8:0:0:0 have one WWID") == true, "\(problems)")
+    }
+
     @Test("a host that isn't there can't be started, and isn't active")
     func missing() async throws {
         let fixture = try SCSIFixture()

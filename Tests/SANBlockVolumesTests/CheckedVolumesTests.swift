@@ -128,6 +128,24 @@ import Testing
         #expect(try await codes() == [[], []])
     }
 
+    /// An array gives each initiator its own numbers: an HBA and a vHBA on it see one LUN as 0 and as 7 (L10).
+    @Test func numbersAreTheInitiators() async throws {
+        for (host, lun, name, number) in [(8, 0, "sda", "8:0"), (10, 7, "sdb", "8:16")] {
+            try add(name, number, "\(host):0:0:\(lun)")
+            let target = "/sys/devices/platform/host\(host)/target\(host):0:0/fc_transport/target\(host):0:0"
+            try tree.write("\(target)/port_name", "0x2000525400fc0101")
+            try tree.link("/sys/class/fc_transport/target\(host):0:0", to: target)
+            let port = "/sys/devices/platform/host\(host)/fc_host/host\(host)"
+            try tree.write("\(port)/port_name", "0x500143800000000\(host % 8)")
+            try tree.link("/sys/class/fc_host/host\(host)", to: port)
+        }
+        #expect(try await codes() == [[], []])
+        // Two numbers that one port gives to one initiator are two LUNs.
+        try add("sdb", "8:16", "8:0:0:7")
+        try tree.remove("/sys/bus/scsi/devices/10:0:0:7")
+        #expect(try await codes() == [[.invalidState], [.invalidState]])
+    }
+
     @Test func unitsOfOtherPoolsCount() async throws {
         try add("sda", "8:0", "3:0:0:1")
         try add("sdb", "8:16", "4:0:0:1", bytes: 2 << 20)

@@ -63,6 +63,34 @@ import Testing
         #expect(error?.message == "The map mpatha has no path that is running")
     }
 
+    /// A path that multipathd hasn't taken yet, or has let go, is one of its LUN all the same.
+    @Test func aPathBesideTheMapOfItsLUNIsNotOpened() async throws {
+        let unit = try tree.addDisk("sda", "8:0", at: "0:0:0:1", naa: SCSIAnswer.naa(1))
+        try tree.addDisk("sdb", "8:16", at: "1:0:0:1", state: "offline", naa: SCSIAnswer.naa(1))
+        try tree.addMap("dm-3", "253:3", called: "mpatha", uuid: "mpath-3x", on: ["sdb"])
+        #expect(await refusal(try volumes.volume(of: unit))?.message == "The map mpatha has no path that is running")
+    }
+
+    /// Nothing can be asked of such a path before the first byte.
+    @Test func aMapOnWhatIsNoSCSIUnitIsNotOpened() async throws {
+        var volume = try volumes.volume(of: try tree.addDisk("sda", "8:0", at: "0:0:0:1", naa: SCSIAnswer.naa(1)))
+        volume.unit?.hctl = nil
+        volume.unit?.wwid = "3x"
+        try tree.addBlockDevice("ram0", "1:0")
+        try tree.addMap("dm-3", "253:3", called: "mpatha", uuid: "mpath-3x", on: ["ram0"])
+        #expect(await refusal(volume)?.code == .unsupported)
+    }
+
+    @Test func aMapThatSaysNotWhoseItIsIsNotOpened() async throws {
+        var volume = try volumes.volume(of: try tree.addDisk("sda", "8:0", at: "0:0:0:1", naa: SCSIAnswer.naa(1)))
+        volume.unit?.hctl = nil
+        volume.definition.name = "dm-3"
+        try tree.addMap("dm-3", "253:3", called: "byhand", uuid: "", on: ["sda"])
+        let error = await refusal(volume)
+        #expect(error?.code == .invalidState)
+        #expect(error?.message.contains("The map byhand doesn't say whose it is") == true)
+    }
+
     @Test func rangesOutsideAreRefusedBeforeAnythingElse() async throws {
         let volume = try volumes.volume(of: try tree.addDisk("sda", "8:0", at: "0:0:0:1"))
         for (offset, length) in [(1 << 20 + 1, nil), (0, 1 << 20 + 1), (UInt64.max, 2)] as [(UInt64, UInt64?)] {

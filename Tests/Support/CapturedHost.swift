@@ -51,9 +51,11 @@ public final class CapturedHost: Sendable {
         }
     }
 
-    public func write(_ path: String, _ text: String) throws {
+    public func write(_ path: String, _ text: String) throws { try write(path, Array(text.utf8)) }
+
+    public func write(_ path: String, _ bytes: [UInt8]) throws {
         try makeFolder(FilePath(at(path)).removingLastComponent().string)
-        try Data(text.utf8).write(to: URL(filePath: at(path)))
+        try Data(bytes).write(to: URL(filePath: at(path)))
     }
 
     public func read(_ path: String) throws -> String {

@@ -3,8 +3,8 @@ import SANModel
 
 /// Finds units that can't all be what they say: two LUNs with one WWID (L04, L10).
 ///
-/// The same LUN over several ports or sessions is one unit with several paths. Two LUN numbers of one port are two units, and so are two
-/// sizes or two makers.
+/// The same LUN over several ports or sessions is one unit with several paths. Two LUN numbers that one port gives one initiator are two units,
+/// and so are two sizes or two makers.
 enum SharedIdentity {
     /// What is wrong with each unit whose WWID is another unit's too.
     ///
@@ -26,15 +26,21 @@ enum SharedIdentity {
         return conflicts
     }
 
+    /// What a LUN number means something within (SAM's I_T nexus).
+    private struct Nexus: Hashable {
+        var initiator: String?
+        var port: String
+    }
+
     /// Why units with one WWID aren't paths to one unit; nil where they may be.
     private static func reason(_ units: [SCSIUnit]) throws(StorageError) -> String? {
-        var luns: [String: LogicalUnitNumber] = [:]
+        var luns: [Nexus: LogicalUnitNumber] = [:]
         for unit in units {
-            let port = try unit.portIdentity()
-            if let other = luns[port], other != unit.hctl.lun {
+            let nexus = Nexus(initiator: try unit.initiatorIdentity(), port: try unit.portIdentity())
+            if let other = luns[nexus], other != unit.hctl.lun {
                 return "are LUNs \(other) and \(unit.hctl.lun) of one port"
             }
-            luns[port] = unit.hctl.lun
+            luns[nexus] = unit.hctl.lun
         }
         if Set(units.map { $0.inquiry?.vendor }).count > 1 { return "differ in their vendor" }
         if Set(units.map { $0.inquiry?.product }).count > 1 { return "differ in their product" }

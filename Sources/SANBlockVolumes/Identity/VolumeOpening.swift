@@ -11,9 +11,6 @@ struct VolumeOpening {
     let access: OpenBlockDevice.Access
     let deadline: Deadline
 
-    /// How long others may hold the device for a moment, as udev and LVM do when something about it has changed (L32).
-    private static let transientHold = Duration.seconds(3)
-
     /// - Throws: `not_found` for a device that vanished, `invalid_state` for another unit and for one whose WWID another unit has too, `busy`
     ///   with who uses it, `permission_denied`, `unavailable`, `timed_out`, `backend_failure`, `host_failure`.
     func open() throws(StorageError) -> BlockTarget {
@@ -21,8 +18,9 @@ struct VolumeOpening {
             let unit = try listedUnit()
             guard let unit else { return try open(try listedMap()) }
             guard let block = unit.block else { throw vanished() }
-            if let map = try block.multipathMap() { return try open(map) }
-            return try open(unit, block)
+            let others = try otherPaths(of: unit)
+            if let map = try map(of: [unit] + others) { return try open(map) }
+            return try open(unit, block, others)
         } catch {
             throw error.about(.volume, volume.name.printable)
         }
@@ -39,9 +37,14 @@ struct VolumeOpening {
 
     /// The map of the volume's WWID, whatever its names are by now (L33).
     private func listedMap() throws(StorageError) -> DeviceMapping {
-        guard let wwid = volume.unit?.wwid else { throw vanished() }
-        guard let map = try DeviceMapping.multipathMap(of: wwid, on: host) else { throw vanished() }
-        return map
+        if let wwid = volume.unit?.wwid, let map = try DeviceMapping.multipathMap(of: wwid, on: host) { return map }
+        guard let block = try BlockDevice.named(volume.name, on: host), let map = try block.mapping(),
+            map.multipathWWID == nil
+        else { throw vanished() }
+        throw StorageError(
+            .invalidState,
+            "The map \(map.name.printable) doesn't say whose it is: its UUID is '\(map.uuid.printable)', and multipathd's begin with 'mpath-'",
+            subject: .device(map.device))
     }
 
     private func vanished() -> StorageError {
@@ -52,7 +55,9 @@ struct VolumeOpening {
 
     // MARK: A unit
 
-    private func open(_ unit: SCSIUnit, _ block: BlockDevice) throws(StorageError) -> BlockTarget {
+    private func open(
+        _ unit: SCSIUnit, _ block: BlockDevice, _ others: [SCSIUnit]
+    ) throws(StorageError) -> BlockTarget {
         guard unit.isRunning else { throw notRunning(unit) }
         let device = try exclusive(block)
         // The unit as it is now that its device can't become another one's.
@@ -60,9 +65,9 @@ struct VolumeOpening {
             block.number == device.number
         else { throw vanished() }
         try ListedIdentity.check(volume, current, try ask(current, through: device))
-        try refuseSharedIdentity(of: [current])
+        if access == .exclusiveWrite { try refuseSharedIdentity(of: [current]) }
         try refuseUsers(of: block)
-        return try BlockTarget(device, of: block, volume: volume.name)
+        return try BlockTarget(device, of: block, volume: volume.name, holding: try hold(others))
     }
 
     private func notRunning(_ unit: SCSIUnit) -> StorageError {
@@ -84,7 +89,15 @@ struct VolumeOpening {
             throw vanished()
         }
         // Without a path an open may hang for as long as the map queues (L35).
-        let paths = try paths(of: block).filter(\.isRunning)
+        let all = try paths(of: block)
+        let slaves = try block.slaves()
+        guard !all.isEmpty || slaves.isEmpty else {
+            throw StorageError(
+                .unsupported,
+                "The paths of the map \(map.name.printable) aren't SCSI units, which could be asked what they are",
+                subject: .device(map.device))
+        }
+        let paths = all.filter(\.isRunning)
         guard !paths.isEmpty else {
             throw StorageError(
                 .unavailable, "The map \(map.name.printable) has no path that is running", subject: .device(map.device))
@@ -93,11 +106,12 @@ struct VolumeOpening {
         guard let current = try BlockDevice.numbered(device.number, on: host), let now = try current.mapping(),
             now.uuid == map.uuid
         else { throw vanished() }
-        for path in paths { try check(path, of: map, wwid, size: current.capacity) }
+        try check(paths, of: map, wwid, size: current.capacity)
         try ListedIdentity.checkSize(volume, current.capacity, current.logicalBlockSize)
+        // What is read would be of either unit, too.
         try refuseSharedIdentity(of: paths)
         try refuseUsers(of: current)
-        for path in paths { try refuseDirectUsers(of: path) }
+        for path in paths { try refuseDirectUsers(of: path, below: map) }
         return try BlockTarget(device, of: current, volume: volume.name)
     }
 
@@ -112,11 +126,35 @@ struct VolumeOpening {
     }
 
     /// One path may lead to another unit than the rest (L09): the map would write to both.
+    ///
+    /// A path that doesn't answer carries no data either; one that does is enough, as the map works with it.
     private func check(
-        _ path: SCSIUnit, of map: DeviceMapping, _ wwid: String, size: ByteCount?
+        _ paths: [SCSIUnit], of map: DeviceMapping, _ wwid: String, size: ByteCount?
     ) throws(StorageError) {
-        guard let block = path.block else { throw vanished() }
-        let live = try ask(path, through: try OpenBlockDevice(block, .ask))
+        var silence: [StorageError] = []
+        for path in paths {
+            guard let block = path.block else { continue }
+            let live: LiveIdentity
+            do throws(StorageError) {
+                live = try ask(path, through: try OpenBlockDevice(block, .ask))
+            } catch {
+                silence.append(error)
+                continue
+            }
+            try check(path, block, live, of: map, wwid)
+            if block.capacity != size {
+                throw StorageError(
+                    .invalidState,
+                    "The path \(path.hctl) of \(map.name.printable) has another size than the map (L78): resize the map first",
+                    subject: .device(map.device))
+            }
+        }
+        if silence.count == paths.count, let error = silence.first { throw error }
+    }
+
+    private func check(
+        _ path: SCSIUnit, _ block: BlockDevice, _ live: LiveIdentity, of map: DeviceMapping, _ wwid: String
+    ) throws(StorageError) {
         if let error = ListedIdentity.staleness(path, live) { throw error }
         guard live.answers(to: wwid) else {
             throw StorageError(
@@ -127,53 +165,6 @@ struct VolumeOpening {
         }
         if let listed = volume.unit?.wwid, !live.answers(to: listed) {
             try ListedIdentity.compare(volume, "WWID", listed, live.wwid)
-        }
-        if block.capacity != size {
-            throw StorageError(
-                .invalidState,
-                "The path \(path.hctl) of \(map.name.printable) has another size than the map (L78): resize the map first",
-                subject: .device(map.device))
-        }
-    }
-
-    // MARK: Refusals
-
-    /// Opens the device; waits a little where somebody holds it for a moment, and names who holds it for longer.
-    func exclusive(_ block: BlockDevice) throws(StorageError) -> OpenBlockDevice {
-        let end = min(deadline, .after(VolumeOpening.transientHold))
-        var pause = Duration.milliseconds(20)
-        while true {
-            do throws(StorageError) {
-                return try OpenBlockDevice(block, access)
-            } catch {
-                guard error.code == .busy else { throw error }
-            }
-            let uses = try DeviceUsers.of(block)
-            if !uses.isEmpty || end.hasPassed { throw DeviceUse.refusal(of: block.name, uses) }
-            // Nothing tells when an exclusive opener closes.
-            _ = Poll.wait([], until: min(end, .after(pause)))
-            pause *= 2
-        }
-    }
-
-    func refuseUsers(of block: BlockDevice) throws(StorageError) {
-        guard access == .exclusiveWrite else { return }
-        let uses = try DeviceUsers.lasting(of: block, until: deadline)
-        if !uses.isEmpty { throw DeviceUse.refusal(of: block.name, uses) }
-    }
-
-    /// Who uses a path of a map past the map.
-    private func refuseDirectUsers(of path: SCSIUnit) throws(StorageError) {
-        guard access == .exclusiveWrite, let block = path.block else { return }
-        let uses = try DeviceUsers.of(block).filter { $0.device == block.name }
-        if !uses.isEmpty { throw DeviceUse.refusal(of: block.name, uses) }
-    }
-
-    private func refuseSharedIdentity(of units: [SCSIUnit]) throws(StorageError) {
-        guard access == .exclusiveWrite else { return }
-        let conflicts = try SharedIdentity.conflicts(among: try SCSIUnit.all(on: host))
-        for unit in units {
-            if let error = conflicts[unit.hctl] { throw error }
         }
     }
 }

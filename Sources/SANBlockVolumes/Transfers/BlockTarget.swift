@@ -12,10 +12,15 @@ struct BlockTarget: Sendable {
     let capacity: UInt64
     /// The most that the device discards at once, in bytes; 0 where it can't.
     var discardLimit: UInt64
+    /// The unit's other paths, which nobody else can open for themselves meanwhile.
+    private let others: [OpenBlockDevice]
 
     /// - Throws: `invalid_state` for a device without a size or with half a block at its end.
-    init(_ device: OpenBlockDevice, of block: BlockDevice, volume: String) throws(StorageError) {
+    init(
+        _ device: OpenBlockDevice, of block: BlockDevice, volume: String, holding others: [OpenBlockDevice] = []
+    ) throws(StorageError) {
         self.device = device
+        self.others = others
         self.volume = volume
         blockSize = try device.blockSize()
         capacity = try device.capacity().bytes

@@ -179,15 +179,23 @@ public struct VirtualHBAs: Sendable {
         let refusals = try await withBlockingThread(
             named: "san-users", until: deadline, waitingFor: "who uses the disks of \(scsiHost.name)"
         ) { () throws(StorageError) in
-            var refusals: [StorageError] = []
-            for unit in try scsiHost.units() {
-                guard let block = unit.block else { continue }
-                let uses = try users(block)
-                if !uses.isEmpty {
+            let end = min(deadline, .after(DeviceUsers.transientUse))
+            var pause = Duration.milliseconds(20)
+            while true {
+                var refusals: [StorageError] = []
+                var mayPass = true
+                for unit in try scsiHost.units() {
+                    guard let block = unit.block else { continue }
+                    let uses = try users(block)
+                    guard !uses.isEmpty else { continue }
                     refusals.append(DeviceUse.refusal(of: "\(unit.hctl.unitName) (\(block.name))", uses))
+                    mayPass = mayPass && uses.mayPass
                 }
+                if refusals.isEmpty || !mayPass || end.hasPassed { return refusals }
+                // Udev's programs have it open for a moment (L32), and nothing tells when a file is closed.
+                _ = Poll.wait([], until: min(end, .after(pause)))
+                pause *= 2
             }
-            return refusals
         }
         guard let first = refusals.first else { return }
         let more = refusals.count > 1 ? ", and \(refusals.count - 1) more" : ""

@@ -74,3 +74,14 @@ public struct DeviceUse: Sendable, Hashable, CustomStringConvertible {
             subject: subject)
     }
 }
+
+extension [DeviceUse] {
+    /// Whether there are uses, and all of them are open files, which may be closed soon.
+    package var mayPass: Bool {
+        !isEmpty
+            && allSatisfy { use in
+                if case .process = use.kind { return true }
+                return false
+            }
+    }
+}

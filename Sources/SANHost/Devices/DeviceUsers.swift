@@ -51,18 +51,16 @@ public struct DeviceUsers: Sendable {
     /// (L32).
     ///
     /// Blocks; to be called on a thread of its own.
+    ///
+    /// - Parameter ignoring: what is no use for the caller.
     public static func lasting(
-        of device: BlockDevice, until deadline: Deadline
+        of device: BlockDevice, until deadline: Deadline, ignoring: (DeviceUse) -> Bool = { _ in false }
     ) throws(StorageError) -> [DeviceUse] {
         let end = min(deadline, .after(transientUse))
         var pause = Duration.milliseconds(20)
         while true {
-            let uses = try of(device)
-            let areProcesses = uses.allSatisfy { use in
-                if case .process = use.kind { return true }
-                return false
-            }
-            if uses.isEmpty || !areProcesses || end.hasPassed { return uses }
+            let uses = try of(device).filter { !ignoring($0) }
+            if !uses.mayPass || end.hasPassed { return uses }
             // Nothing tells when a program closes a device.
             _ = Poll.wait([], until: min(end, .after(pause)))
             pause *= 2
@@ -70,7 +68,7 @@ public struct DeviceUsers: Sendable {
     }
 
     /// How long somebody may have a device open for a look.
-    private static let transientUse = Duration.seconds(3)
+    package static let transientUse = Duration.seconds(3)
 
     private init(_ stacks: [[BlockDevice]], on host: HostRoot) throws(StorageError) {
         self.host = host
