@@ -27,7 +27,8 @@ public struct MultipathPool: VolumeInspection {
         ) { () throws(StorageError) in
             let units = try SCSIUnit.all(on: host)
             let disks = Dictionary(
-                units.compactMap { unit in unit.block.map { ($0.number, unit) } }, uniquingKeysWith: { first, _ in first })
+                units.compactMap { unit in unit.block.map { ($0.number, unit) } },
+                uniquingKeysWith: { first, _ in first })
             var found: [MapVolume] = []
             for map in maps.devices {
                 found.append(try MapVolume(map, units: disks, checked: checked, volumes: volumes, on: host))

@@ -166,7 +166,8 @@ struct MultipathPoolTests {
         try answer(second, 7)
         let problems = try #require(try await fixture.refresh(interview).volumes.first).problems
         #expect(problems.map(\.code) == [.invalidState])
-        #expect(problems.first?.message.hasPrefix("9:0:0:3 (sdf) is another unit than the kernel's data of it say") == true)
+        let message = try #require(problems.first?.message)
+        #expect(message.hasPrefix("9:0:0:3 (sdf) is another unit than the kernel's data of it say"))
         #expect(problems.first?.subject.values[.volume] == "dm-2")
 
         let failed = try MapFixture(status: "2 0 1 0 1 1 A 0 2 2 8:64 A 0 0 1 8:80 F 3 0 1 ")

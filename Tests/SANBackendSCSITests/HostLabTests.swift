@@ -8,7 +8,6 @@ struct HostLabTests {
     @Test("the computed by-path name is udev's own link, on every SCSI block device of the lab (L21, L24, L28)")
     func byPathNames() async throws {
         try await Lab.run { lab in
-            try await lab.installRules()
             let target = try await lab.target(portals: ["10.99.0.1:3260"])
             try target.addLUN(0, try await lab.disk(size: 16 << 20))
             try target.addLUN(200, try await lab.disk(size: 16 << 20))

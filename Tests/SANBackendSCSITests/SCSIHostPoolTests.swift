@@ -32,7 +32,7 @@ struct SCSIHostPoolTests {
             snapshot.volumes.map(\.path) == ["/dev/disk/by-path/pci-0000:00:02.0-fc-0x2000525400fc0101-lun-0"])
     }
 
-    @Test("a LUN that is another one by now is the problem of its volume, in a refresh and when it is looked at (L01, L08)")
+    @Test("a LUN that is another one by now is its volume's problem, in a refresh and when it is looked at (L01, L08)")
     func stale() async throws {
         let interview = ScriptedInterview()
         let fixture = try SCSIFixture(interview: interview)

@@ -8,34 +8,8 @@ import Testing
 
 @testable import SANBackendSCSI
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
-
 @Suite("scsi pools on real HBAs of a real kernel", .serialized)
 struct SCSIPoolLabTests {
-    /// An engine on the guest itself.
-    private struct Host {
-        let folder: TemporaryFolder
-        let engine: StorageEngine
-
-        init() throws {
-            folder = try TemporaryFolder()
-            let host = HostRoot("/")
-            let hbas = VirtualHBAs(
-                host: host, control: SysfsHBAControl(), events: UdevMonitor(),
-                users: { device throws(StorageError) in try DeviceUsers.of(device) })
-            engine = StorageEngine(
-                EngineConfiguration(
-                    configuration: folder.appending("etc"), state: folder.appending("lib"),
-                    runtime: folder.appending("run"), volatile: folder.appending("run"), host: host,
-                    commands: SubprocessRunner(), timeout: .seconds(120), logger: Logger(label: "test")),
-                backends: [SCSIBackend(hbas: hbas)], resolving: SysfsSCSIHosts(host: host), hbas: hbas)
-        }
-    }
-
     private func volumes(_ engine: StorageEngine) async throws -> [Volume] {
         try await engine.volumes(ofPool: "p").volumes
     }
@@ -50,15 +24,14 @@ struct SCSIPoolLabTests {
     @Test("a vHBA logs in, sees only its own LUNs, survives the loss of its link, and goes with its pool")
     func virtualPort() async throws {
         try await Lab.run { lab in
-            try await lab.installRules()
             let fabric = try await lab.fabric()
-            let own = try await lab.disk(size: 64 << 20)
+            let own = try await lab.disk(size: 8 << 20)
             let physical = try await lab.disk(size: 32 << 20)
             let wwpn = WWN(0x5001_4380_0000_0001)
             try fabric.addLUN(0, physical, to: fabric.host.wwpn)
             try fabric.addLUN(0, own, to: wwpn)
             try await fabric.connect()
-            let host = try Host()
+            let host = try GuestEngine()
             let engine = host.engine
 
             let change = try await engine.createPool(
@@ -75,7 +48,8 @@ struct SCSIPoolLabTests {
 
             // libvirt's key, from the program that libvirt asks.
             let identity = try await lab.run(
-                "/lib/udev/scsi_id", "--export", "--whitelisted", "--replace-whitespace", "--device", volume.path)
+                "env", "/lib/udev/scsi_id", "--export", "--whitelisted", "--replace-whitespace", "--device", volume.path
+            )
             let values = Dictionary(
                 identity.split(separator: "\n").compactMap { line -> (Substring, Substring)? in
                     let parts = line.split(separator: "=", maxSplits: 1)
@@ -83,6 +57,12 @@ struct SCSIPoolLabTests {
                 }
             ) { _, last in last }
             #expect(volume.key == "\(values["ID_SERIAL"] ?? "")_PORT\(values["ID_TARGET_PORT"] ?? "")")
+
+            // Bytes through the virtual port, to the last block of the array's disk.
+            let bytes = LocalEnds.pattern(8 << 20)
+            #expect(try await host.upload(bytes, to: volume.name).bytes == ByteCount(8 << 20))
+            #expect(try LocalEnds.read(own.file) == bytes)
+            #expect(try await host.download(volume.name) == bytes)
 
             // Two disks of one target and LUN number, each with a link of its own.
             let start = "/dev/disk/by-path/pci-\(fabric.host.pciAddress)"
@@ -127,7 +107,7 @@ struct SCSIPoolLabTests {
         try await Lab.run { lab in
             let fabric = try await lab.fabric()
             try await fabric.connect()
-            let engine = try Host().engine
+            let engine = try GuestEngine().engine
             var definition = NodeDeviceDefinition(
                 name: "spare", scsiHost: .init(fibreChannel: NodeDeviceDefinition.FibreChannel()))
             definition.parent = .ports(wwnn: fabric.host.wwnn, wwpn: fabric.host.wwpn)
@@ -158,7 +138,7 @@ struct SCSIPoolLabTests {
         try await Lab.run { lab in
             let driver = try await lab.scsiDebug(["max_luns": 255, "dev_size_mb": 1, "no_uld": 0])
             let name = try #require(driver.hosts.first)
-            let engine = try Host().engine
+            let engine = try GuestEngine().engine
             let change = try await engine.createPool(SCSIFixture.definition(.scsiHost(name: name)))
             #expect(change.value.volumeCount == 255)
             let before = ContinuousClock.now
@@ -179,36 +159,12 @@ struct SCSIPoolLabTests {
             let address = try #require(PCIAddress("0000:00:1f.2"))
             let numbers = try (1...6).map { try hosts.host(onFunction: address, uniqueID: $0).number }
             #expect(Set(numbers).count == 6)
-            let engine = try Host().engine
+            let engine = try GuestEngine().engine
             _ = try await engine.createPool(
                 SCSIFixture.definition(.parentAddress(try #require(PCIAddress("0000:00:05.0")), uniqueID: nil)))
             let names = try await volumes(engine).map(\.name)
             #expect(names.contains("unit:0:0:0") && names.contains("unit:0:0:16684"), "\(names)")
             _ = try await engine.stopPool("p")
         }
-    }
-}
-
-extension Lab {
-    /// Has udev use our rules, with the `sanctl` that was built with these tests.
-    func installRules() async throws {
-        let tests = FilePath(#filePath).removingLastComponent().removingLastComponent()
-        let template = tests.removingLastComponent().appending("udev").appending("61-sanctl-vport.rules.in")
-        let rules = FilePath("/run/udev/rules.d/61-sanctl-vport.rules")
-        let prefix = folder.appending("prefix")
-        try LocalFolder(prefix.appending("bin")).create()
-        var path = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let count = readlink("/proc/self/exe", &path, path.count)
-        let bundle = FilePath(String(decoding: path.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self))
-        try LocalFile(prefix.appending("bin").appending("sanctl"))
-            .link(to: bundle.removingLastComponent().appending("sanctl").string)
-        let text = String(decoding: try LocalFile(template).read(limit: 1 << 16), as: UTF8.self)
-        try LocalFolder(rules.removingLastComponent()).create()
-        try AtomicFile(rules).write(Array(text.split(separator: "@PREFIX@").joined(separator: prefix.string).utf8))
-        atEnd("Our udev rules") { [self] in
-            try LocalFile(rules).remove()
-            try await run("udevadm", "control", "--reload")
-        }
-        try await run("udevadm", "control", "--reload")
     }
 }

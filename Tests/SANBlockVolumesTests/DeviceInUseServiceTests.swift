@@ -75,26 +75,6 @@ import Testing
         }
     }
 
-    /// L32: udev's programs look at a device after each change of it.
-    @Test func aProgramThatClosesItSoonIsWaitedFor() async throws {
-        try await LoopDevice.with(bytes: 1 << 20) { loop in
-            let program = Task { try await LoopDevice.run("flock", [loop.node, "/usr/bin/sleep", "300"]) }
-            defer { program.cancel() }
-            let block = try loop.block()
-            let deadline = Deadline.after(.seconds(100))
-            while try DeviceUsers.of(block).isEmpty, !deadline.hasPassed { await Task.yield() }
-            let uses = try await withThread {
-                var looks = 0
-                return try DeviceUsers.lasting(of: block, until: .after(.seconds(60))) { _ in
-                    looks += 1
-                    if looks == 2 { program.cancel() }
-                    return false
-                }
-            }
-            #expect(uses.isEmpty)
-        }
-    }
-
     /// While it is open for writing nobody else can mount it.
     @Test func nobodyMountsItMeanwhile() async throws {
         try await LoopDevice.with(bytes: 8 << 20) { loop in

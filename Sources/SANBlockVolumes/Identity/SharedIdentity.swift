@@ -13,7 +13,7 @@ enum SharedIdentity {
         var conflicts: [HCTL: StorageError] = [:]
         let known = units.compactMap { unit in unit.wwid.map { (wwid: $0, unit: unit) } }
         for (wwid, members) in Dictionary(grouping: known, by: \.wwid) where members.count > 1 {
-            let units = members.map(\.unit)
+            let units = members.map(\.unit).sorted { $0.hctl < $1.hctl }
             guard let reason = try reason(units) else { continue }
             let names = units.map(\.hctl.description).joined(separator: ", ")
             for unit in units {

@@ -79,6 +79,12 @@ public final class LabFabric: Sendable {
         try LabFile.link(mapped.appending("lun"), to: lun)
     }
 
+    /// Takes a LUN from a port while it may use it.
+    public func removeLUN(_ number: Int, of port: WWN) throws {
+        try LabFile.removeConfiguration(
+            targetGroup.appending("acls").appending(LabFabric.spelled(port)).appending("lun_\(number)"))
+    }
+
     // MARK: Vports
 
     /// Makes a vport of a host by hand, as an administrator does; it goes with the host if not before.

@@ -68,9 +68,10 @@ public final class LabTarget: Sendable {
     /// A LUN on a new disk.
     @discardableResult
     public func addLUN(
-        _ number: Int, size: UInt64 = 64 << 20, serial: String? = nil, blockSize: Int = 512, isReadOnly: Bool = false
+        _ number: Int, size: UInt64 = 64 << 20, serial: String? = nil, blockSize: Int = 512, isReadOnly: Bool = false,
+        attributes: [String: String] = [:]
     ) async throws -> LabDisk {
-        let disk = try await lab.disk(size: size, serial: serial, blockSize: blockSize)
+        let disk = try await lab.disk(size: size, serial: serial, blockSize: blockSize, attributes: attributes)
         // Whatever is made last goes first: the LUN has to be gone before its disk.
         lab.atEnd("LUN \(number) of \(iqn)") { [self] in try removeLUN(number) }
         try addLUN(number, disk, isReadOnly: isReadOnly)
