@@ -83,7 +83,7 @@ extension SCSIPool {
         var change = Change<Void>.unchanged(())
         if port.managed ?? isOurs {
             let scsiHost = try await scsiHost(until: context.deadline)
-            if let scsiHost { try await hbas.requireUnused(scsiHost, until: context.deadline) }
+            if let scsiHost { try await hbas.release(scsiHost, until: context.deadline) }
             change = try await hbas.delete(
                 wwnn: port.wwnn, wwpn: port.wwpn, coordinator: context.coordinator, until: context.deadline)
         }

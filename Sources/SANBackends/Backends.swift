@@ -28,6 +28,6 @@ public enum Backends {
     public static func hbas(host: HostRoot, events: any DeviceEventSource) -> VirtualHBAs {
         VirtualHBAs(
             host: host, control: SysfsHBAControl(), events: events,
-            users: { device throws(StorageError) in try DeviceUsers.of(device) })
+            users: { device throws(StorageError) in try DeviceUsers.of(device) }, mapper: host.deviceMapper)
     }
 }

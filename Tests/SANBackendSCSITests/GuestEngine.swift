@@ -17,7 +17,7 @@ struct GuestEngine {
         let host = HostRoot("/")
         let hbas = VirtualHBAs(
             host: host, control: SysfsHBAControl(), events: UdevMonitor(),
-            users: { device throws(StorageError) in try DeviceUsers.of(device) })
+            users: { device throws(StorageError) in try DeviceUsers.of(device) }, mapper: DeviceMapper.shared)
         engine = StorageEngine(
             EngineConfiguration(
                 configuration: folder.appending("etc"), state: folder.appending("lib"),

@@ -24,6 +24,9 @@ final class PlayedHBA: HBAControl {
         var fabric = Fabric.lun
         var creationError: StorageError?
         var deletionError: StorageError?
+        /// Whether a port that is deleted doesn't go.
+        var keepsPorts = false
+        var scanError: StorageError?
         /// Whether udev sees the disks.
         var hasUdev = true
     }
@@ -49,6 +52,7 @@ final class PlayedHBA: HBAControl {
         let parts = [channel, target].map { $0.map(String.init) ?? "-" }
         let unit = lun.map { " \($0.kernel)" } ?? ""
         calls.withLock { $0.append("scan \(scsiHost.number) \(parts.joined(separator: " "))\(unit)") }
+        if let error = script.withLock({ $0.scanError }) { throw error }
         guard scsiHost.number == Capture.virtualHost, script.withLock({ $0.fabric }) == .lun else { return }
         try play { host in
             try host.add(Capture.units)
@@ -82,7 +86,9 @@ final class PlayedHBA: HBAControl {
 
     func deleteVPort(wwpn: WWN, wwnn: WWN, on parent: FCHost) throws(StorageError) {
         calls.withLock { $0.append("delete \(wwpn):\(wwnn) \(parent.name)") }
-        if let error = script.withLock({ $0.deletionError }) { throw error }
+        let script = script.withLock { $0 }
+        if let error = script.deletionError { throw error }
+        guard !script.keepsPorts else { return }
         try play { host in
             for capture in [Capture.udev, Capture.units, Capture.targets, Capture.vport] { try host.remove(capture) }
         }
@@ -109,6 +115,22 @@ enum Capture {
     static let virtualHost: UInt32 = 10
     static let wwpn = WWN(0x5001_4380_0000_0001)
     static let wwnn = WWN(0x5001_4380_0000_0000)
+    /// What multipathd makes of the virtual port's first disk: a map with this disk as a path, and perhaps one of another host.
+    static func map(alsoOn other: String? = nil) -> String {
+        let disk = "/sys/devices/virtual/block/dm-0"
+        let path = vportFolder + "/host10/rport-10:0-1/target10:0:0/10:0:0:0/block/sdc"
+        return
+            (["F \(disk)/dev 254:0\\n", "F \(disk)/dm/name mpathv\\n", "F \(disk)/dm/uuid mpath-\(wwid)\\n"]
+            + [
+                "L /sys/block/dm-0 ../devices/virtual/block/dm-0",
+                "L /sys/dev/block/254:0 ../../devices/virtual/block/dm-0",
+            ]
+            + ["L \(disk)/slaves/sdc ../sdc", "L \(path)/holders/dm-0 ../dm-0"]
+            + (other.map { ["L \(disk)/slaves/\($0) ../\($0)"] } ?? [])).joined(separator: "\n")
+    }
+
+    static let wwid = "36001405bbbb000200000000000000000"
+
     static let parentFolder = "/sys/devices/pci0000:00/0000:00:02.0/virtio1/net/enp0s2/ctlr_0/host8"
     static let parentAttributes = parentFolder + "/fc_host/host8"
     static let vportFolder = parentFolder + "/vport-8:0-0"

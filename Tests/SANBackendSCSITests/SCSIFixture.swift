@@ -14,16 +14,19 @@ struct SCSIFixture {
     let hba: PlayedHBA
     let backend: SCSIBackend
     let runtime: TemporaryFolder
+    let mapper: ScriptedDeviceMapper
 
     /// - Parameter limit: how long it is waited for what doesn't come; what does come was played before anybody waits.
     init(
         _ script: PlayedHBA.Script = PlayedHBA.Script(), limit: Duration = .seconds(60),
-        users: @escaping DeviceUserLookup = { _ in [] }, interview: any UnitInterviewing = UnitInterview()
+        users: @escaping DeviceUserLookup = { _ in [] }, interview: any UnitInterviewing = UnitInterview(),
+        maps: [MappedDevice] = []
     ) throws {
+        mapper = ScriptedDeviceMapper(maps)
         captured = try CapturedHost(Capture.hosts)
         hba = PlayedHBA(script, host: captured)
         runtime = try TemporaryFolder()
-        let hbas = VirtualHBAs(host: captured.root, control: hba, events: hba.events, users: users)
+        let hbas = VirtualHBAs(host: captured.root, control: hba, events: hba.events, users: users, mapper: mapper)
         let pace = Settling.Pace(
             quiet: .milliseconds(20), patience: min(.milliseconds(40), limit), limit: limit, disks: limit)
         backend = SCSIBackend(hbas: hbas, pace: pace, interview: interview)

@@ -42,9 +42,11 @@ extension StorageEngine {
 
     private func takeDown(_ record: PoolRecord, until deadline: Deadline) async throws(StorageError) {
         // Without a definition nobody knows what to take down; there is only the state to forget.
-        guard let definition = record.definition,
-            let pool = try await adoptIfThere(definition, until: deadline)
-        else { return }
+        guard let definition = record.definition else { return }
+        guard let pool = try await adoptIfThere(definition, until: deadline) else {
+            // What it did to the host is gone; who does the same by hand tomorrow mustn't be taken for it.
+            return try await activations.remove(pool: record.name)
+        }
         try await deactivate(pool, of: record.name, until: deadline)
     }
 

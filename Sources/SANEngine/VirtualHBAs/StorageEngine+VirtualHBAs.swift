@@ -107,7 +107,7 @@ extension StorageEngine {
                 subject: StorageError.Subject([.host: port.name, .pool: pool.printable]))
         }
         let hbas = try requiredHBAs()
-        try await hbas.requireUnused(port.scsiHost, until: deadline)
+        try await hbas.release(port.scsiHost, until: deadline)
         let change = try await hbas.delete(
             wwnn: port.nodeName, wwpn: port.portName, coordinator: coordinator, until: deadline)
         status.port = nil

@@ -10,15 +10,20 @@ public struct VirtualHBAs: Sendable {
     public let control: any HBAControl
     public let events: any DeviceEventSource
     let users: DeviceUserLookup
+    let mapper: any DeviceMapperAccess
 
-    /// - Parameter users: tells who uses a disk, so that none is taken away from under somebody.
+    /// - Parameters:
+    ///   - users: tells who uses a disk, so that none is taken away from under somebody.
+    ///   - mapper: takes multipath maps away whose paths all go.
     public init(
-        host: HostRoot, control: any HBAControl, events: any DeviceEventSource, users: @escaping DeviceUserLookup
+        host: HostRoot, control: any HBAControl, events: any DeviceEventSource, users: @escaping DeviceUserLookup,
+        mapper: any DeviceMapperAccess
     ) {
         self.host = host
         self.control = control
         self.events = events
         self.users = users
+        self.mapper = mapper
     }
 
     /// What tells that something happened to ports, what they see, and disks.
@@ -133,7 +138,7 @@ public struct VirtualHBAs: Sendable {
 
     /// Deletes a virtual port, and with it its SCSI host and disks; waits until they are gone.
     ///
-    /// Whether they are in use is for ``requireUnused(_:until:)`` to tell.
+    /// Whether they are in use is for ``release(_:until:)`` to tell.
     ///
     /// - Returns: unchanged where it is gone already.
     /// - Throws: `invalid_argument` for a physical HBA, `busy`, `permission_denied`, `backend_failure`, `timed_out`, `cancelled`.
@@ -171,36 +176,5 @@ public struct VirtualHBAs: Sendable {
             return left.portName == wwpn ? nil : ()
         }
         return .changed(())
-    }
-
-    /// - Throws: `busy` naming who uses which of the port's disks.
-    public func requireUnused(_ scsiHost: SCSIHost, until deadline: Deadline) async throws(StorageError) {
-        let users = users
-        let refusals = try await withBlockingThread(
-            named: "san-users", until: deadline, waitingFor: "who uses the disks of \(scsiHost.name)"
-        ) { () throws(StorageError) in
-            let end = min(deadline, .after(DeviceUsers.transientUse))
-            var pause = Duration.milliseconds(20)
-            while true {
-                var refusals: [StorageError] = []
-                var mayPass = true
-                for unit in try scsiHost.units() {
-                    guard let block = unit.block else { continue }
-                    let uses = try users(block)
-                    guard !uses.isEmpty else { continue }
-                    refusals.append(DeviceUse.refusal(of: "\(unit.hctl.unitName) (\(block.name))", uses))
-                    mayPass = mayPass && uses.mayPass
-                }
-                if refusals.isEmpty || !mayPass || end.hasPassed { return refusals }
-                // Udev's programs have it open for a moment (L32), and nothing tells when a file is closed.
-                _ = Poll.wait([], until: min(end, .after(pause)))
-                pause *= 2
-            }
-        }
-        guard let first = refusals.first else { return }
-        let more = refusals.count > 1 ? ", and \(refusals.count - 1) more" : ""
-        throw StorageError(
-            .busy, "LUNs of the vHBA '\(scsiHost.name)' are in use: \(first.message)\(more)",
-            subject: .host(scsiHost.name), causes: Array(refusals.dropFirst()))
     }
 }

@@ -18,7 +18,9 @@ struct CommandLab {
     let storage: FakeStorage
     var environment: [String: String] = [:]
     var hbas: @Sendable (HostRoot) -> VirtualHBAs = { host in
-        VirtualHBAs(host: host, control: SysfsHBAControl(), events: ScriptedDeviceEvents(), users: { _ in [] })
+        VirtualHBAs(
+            host: host, control: SysfsHBAControl(), events: ScriptedDeviceEvents(), users: { _ in [] },
+            mapper: ScriptedDeviceMapper())
     }
 
     init(_ volumes: [Volume] = []) throws {
