@@ -8,7 +8,7 @@ import Testing
 
 @testable import SANBackendSCSI
 
-@Suite("scsi pools on real HBAs of a real kernel", .serialized)
+@Suite("scsi pools on real HBAs of a real kernel", .serialized, .timeLimit(.minutes(10)))
 struct SCSIPoolLabTests {
     private func volumes(_ engine: StorageEngine) async throws -> [Volume] {
         try await engine.volumes(ofPool: "p").volumes
@@ -25,7 +25,7 @@ struct SCSIPoolLabTests {
     func virtualPort() async throws {
         try await Lab.run { lab in
             let fabric = try await lab.fabric()
-            let own = try await lab.disk(size: 8 << 20)
+            let own = try await lab.disk(size: 256 << 10)
             let physical = try await lab.disk(size: 32 << 20)
             let wwpn = WWN(0x5001_4380_0000_0001)
             try fabric.addLUN(0, physical, to: fabric.host.wwpn)
@@ -59,8 +59,8 @@ struct SCSIPoolLabTests {
             #expect(volume.key == "\(values["ID_SERIAL"] ?? "")_PORT\(values["ID_TARGET_PORT"] ?? "")")
 
             // Bytes through the virtual port, to the last block of the array's disk.
-            let bytes = LocalEnds.pattern(8 << 20)
-            #expect(try await host.upload(bytes, to: volume.name).bytes == ByteCount(8 << 20))
+            let bytes = LocalEnds.pattern(256 << 10)
+            #expect(try await host.upload(bytes, to: volume.name).bytes == ByteCount(256 << 10))
             #expect(try LocalEnds.read(own.file) == bytes)
             #expect(try await host.download(volume.name) == bytes)
 
