@@ -112,7 +112,11 @@ public struct ISCSIPool: VolumeInspection {
         if let name {
             paths = paths.filter { name == $0.unit.hctl.unitName || name.hasPrefix($0.unit.hctl.unitName + ":") }
         }
-        var findings = try await volumes.findings(of: paths.map(\.unit), until: deadline)
+        let host = host
+        let others = try await withBlockingThread(
+            named: "san-iscsi", until: deadline, waitingFor: "the units of this host"
+        ) { () throws(StorageError) in try SCSIUnit.all(on: host) }
+        var findings = try await volumes.findings(of: paths.map(\.unit), among: others, until: deadline)
         if removingGone, !findings.gone.isEmpty {
             let kept = try await removeGone(paths.filter { findings.gone.contains($0.unit.hctl) }, in: context)
             paths.removeAll { findings.gone.contains($0.unit.hctl) && kept[$0.unit.hctl] == nil }
