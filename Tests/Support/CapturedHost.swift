@@ -2,10 +2,10 @@ import FoundationEssentials
 public import SANHost
 import SystemPackage
 
-/// A host's files as a real one had them, expanded from text below a private folder.
+/// A host's files as a real one had them, expanded from text below a private folder: what `sanctl host capture` writes (``CaptureEntry``).
 ///
 /// Each line is a letter, a path, and what is there: `D` a folder, `L` a link and where it leads, `F` a file and its text (`\n`, `\t` and `\\`
-/// escaped), `B` a file and its bytes in hex, `W` a file that can only be written, empty here. `#` begins a remark.
+/// escaped, in a path a space as `\s`), `B` a file and its bytes in hex, `W` a file that can only be written, empty here. `#` begins a remark.
 public final class CapturedHost: Sendable {
     private let folder: TemporaryFolder
 
@@ -24,7 +24,7 @@ public final class CapturedHost: Sendable {
         for line in Array(capture.utf8).split(separator: UInt8(ascii: "\n")) where line.first != UInt8(ascii: "#") {
             let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count >= 2, parts[0].count == 1, let kind = parts[0].first else { throw Malformed(line) }
-            let path = at(String(decoding: parts[1], as: UTF8.self))
+            let path = at(String(decoding: CapturedHost.unescaped(parts[1]), as: UTF8.self))
             let content = parts.count > 2 ? parts[2] : []
             let folder = kind == UInt8(ascii: "D") ? path : FilePath(path).removingLastComponent().string
             if made.insert(folder).inserted { try makeFolder(folder) }
@@ -92,6 +92,7 @@ public final class CapturedHost: Sendable {
                 continue
             case (true, UInt8(ascii: "n")): result.append(0x0A)
             case (true, UInt8(ascii: "t")): result.append(0x09)
+            case (true, UInt8(ascii: "s")): result.append(0x20)
             default: result.append(byte)
             }
             isEscaped = false

@@ -4,5 +4,5 @@ import ArgumentParser
 struct HostCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "host", abstract: "HBAs of this machine, their sessions and what is behind them.",
-        subcommands: [HostList.self, HostShow.self, HostScanning.self])
+        subcommands: [HostList.self, HostShow.self, HostScanning.self, HostRecording.self])
 }
