@@ -48,7 +48,8 @@ struct HostCaptureTests {
 
     static func engine(_ root: HostRoot, _ folder: TemporaryFolder) -> StorageEngine {
         let hbas = VirtualHBAs(
-            host: root, control: SysfsHBAControl(), events: ScriptedDeviceEvents(), users: { _ in [] })
+            host: root, control: SysfsHBAControl(), events: ScriptedDeviceEvents(), users: { _ in [] },
+            mapper: ScriptedDeviceMapper())
         return StorageEngine(
             EngineConfiguration(
                 configuration: folder.appending("etc"), state: folder.appending("lib"),

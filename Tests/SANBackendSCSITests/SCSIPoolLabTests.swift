@@ -133,20 +133,20 @@ struct SCSIPoolLabTests {
         }
     }
 
-    @Test("256 LUNs of one host, of which a LUN that is added later is found by a refresh")
+    @Test("many LUNs of one host, of which a LUN that is added later is found by a refresh")
     func manyUnits() async throws {
         try await Lab.run { lab in
-            let driver = try await lab.scsiDebug(["max_luns": 255, "dev_size_mb": 1, "no_uld": 0])
+            let driver = try await lab.scsiDebug(["max_luns": 31, "dev_size_mb": 1, "no_uld": 0])
             let name = try #require(driver.hosts.first)
             let engine = try GuestEngine().engine
             let change = try await engine.createPool(SCSIFixture.definition(.scsiHost(name: name)))
-            #expect(change.value.volumeCount == 255)
+            #expect(change.value.volumeCount == 31)
             let before = ContinuousClock.now
             let status = try await engine.refreshPool("p")
-            print("a refresh of 255 LUNs took \(before.duration(to: .now))")
+            print("a refresh of 31 LUNs took \(before.duration(to: .now))")
             #expect(status.problems.isEmpty, "\(status.problems)")
-            try await driver.set("max_luns", 256)
-            #expect(try await engine.refreshPool("p").volumeCount == 256)
+            try await driver.set("max_luns", 32)
+            #expect(try await engine.refreshPool("p").volumeCount == 32)
             #expect(try await volumes(engine).allSatisfy { $0.problems.isEmpty })
             _ = try await engine.stopPool("p")
         }
