@@ -148,6 +148,14 @@ struct MultipathPoolTests {
             try other.tree.write("/sys/devices/platform/host\(host)/target\(host):0:0/\(host):0:0:3/vpd_pg83", both)
         }
         #expect(try await other.volume()?.problems.isEmpty == true)
+        // An ATA disk, whose name udev has from ATA's own command.
+        let local = try MapFixture { $0.uuid = "mpath-QEMU_HARDDISK_a3" }
+        let designator = SCSIAnswer.page83(naa: SCSIAnswer.naa(1), t10: "ATA     QEMU HARDDISK      a3")
+        for host in [8, 9] {
+            try local.tree.write(
+                "/sys/devices/platform/host\(host)/target\(host):0:0/\(host):0:0:3/vpd_pg83", designator)
+        }
+        #expect(try await local.volume()?.problems.isEmpty == true)
     }
 
     @Test("a path whose LUN is another one by now, and no path that can't carry I/O is asked (L01, L35)")

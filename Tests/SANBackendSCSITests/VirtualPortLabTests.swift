@@ -56,7 +56,7 @@ struct VirtualPortLabTests {
             try await lab.run("umount", folder.string)
             #expect(try await host.engine.stopPool("p").isChanged)
             #expect(!isThere)
-            #expect(LabMultipath.maps.isEmpty)
+            #expect(LabMultipath.maps[disk.wwid] == nil)
         }
     }
 

@@ -28,7 +28,7 @@ public struct LiveIdentity: Sendable, Hashable {
     ///
     /// Which of several designators is the best is a matter of taste, and two programs may differ in it (L03).
     public func answers(to wwid: String) -> Bool {
-        identification?.identities.contains(wwid) == true || serial.map { inquiry.identity(serial: $0) } == wwid
+        identification?.identities.name(wwid) == true || serial.map { inquiry.identity(serial: $0) } == wwid
     }
 
     /// Asks the unit behind an open device.

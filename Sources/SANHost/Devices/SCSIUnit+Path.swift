@@ -8,7 +8,7 @@ extension SCSIUnit {
     public func answers(to wwid: String) -> Bool? {
         var names = identification?.identities ?? []
         if let serial, let inquiry { names.append(inquiry.identity(serial: serial)) }
-        return names.isEmpty ? nil : names.contains(wwid)
+        return names.isEmpty ? nil : names.name(wwid)
     }
 
     /// The portal that the unit's iSCSI session is connected to, `10.0.0.1:3260`; nil for other transports.
@@ -35,4 +35,12 @@ extension SCSIUnit {
         let targets = SysfsFolder("/sys/class/fc_transport", on: folder.host)
         return try targets.target(of: "target\(hctl.host):\(hctl.channel):\(hctl.target)")?.text("port_name")
     }
+}
+
+extension [String] {
+    /// Whether one of these names of a unit, as `scsi_id` spells them, is the WWID that somebody has of it.
+    ///
+    /// Udev asks an ATA disk by ATA's own command, and has its model and serial number without the prefix of SCSI's designator (SAT-5 12.4.2):
+    /// `QEMU_HARDDISK_a3` for `1ATA_QEMU_HARDDISK_a3`. So has multipathd, which asks udev.
+    func name(_ wwid: String) -> Bool { contains(wwid) || contains("1ATA_" + wwid) }
 }
