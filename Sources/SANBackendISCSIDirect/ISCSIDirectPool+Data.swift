@@ -42,7 +42,11 @@ extension ISCSIDirectPool: VolumeData {
                 ) { done in
                     context.progress.report(done: ByteCount(done), total: length.map { ByteCount($0) })
                 }
-                return try writer.run()
+                do throws(StorageError) {
+                    return try writer.run()
+                } catch {
+                    throw error.saying(safe: writer.safe)
+                }
             }
             try await reading.get()
             return written

@@ -96,6 +96,15 @@ struct PoolEditTests {
         #expect(outcome.code == 69 && outcome.errors.contains("EDITOR"))
     }
 
+    @Test("without a terminal only an editor that was chosen is started")
+    func noTerminal() async throws {
+        var lab = try await lab(editor: "true")
+        lab.environment["EDITOR"] = ""
+        let outcome = try await lab.run("pool edit san")
+        #expect(outcome.code == 64 && outcome.errors.contains("set EDITOR"))
+        #expect(try leftovers(lab).isEmpty)
+    }
+
     private func leftovers(_ lab: CommandLab) throws -> [String] {
         try lab.names(in: lab.folder.path.string).filter { $0.hasPrefix("sanctl-edit-") }
             .map { lab.folder.appending($0).string }

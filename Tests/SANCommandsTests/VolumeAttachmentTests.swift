@@ -101,8 +101,20 @@ struct VolumeAttachmentTests {
                 """)
         #expect(
             JSONWriter.text(of: try attachment.blockDevice(), compact: true)
-                == #"{"driver":"qcow2","file":{"driver":"file","filename":"/pools/a b'<é>.qcow2"},"#
+                == #"{"backing":null,"driver":"qcow2","file":{"driver":"file","filename":"/pools/a b'<é>.qcow2"},"#
                 + #""node-name":"san-disk.img"}"#)
+    }
+
+    @Test("Only an image that was listed with a backing file may have one")
+    func backing() throws {
+        let formats: [(VolumeFormat, Bool)] = [("qcow2", true), ("vmdk", true), ("raw", false), ("vdi", false)]
+        for (format, ends) in formats {
+            var volume = image("/x", format: format)
+            let text = JSONWriter.text(of: try attach(volume).blockDevice(), compact: true)
+            #expect(text.contains(#""backing":null"#) == ends, "\(format)")
+            volume.definition.backingStore = BackingStore(path: "/base", format: .raw)
+            #expect(!JSONWriter.text(of: try attach(volume).blockDevice()).contains("backing"), "\(format)")
+        }
     }
 
     @Test("What isn't known to be an image is raw: nobody probes what a guest has written (CVE-2024-32498)")

@@ -1,4 +1,5 @@
 import CLinux
+import SANHost
 import SANModel
 
 extension FileVolumes {
@@ -61,10 +62,19 @@ extension FileVolumes {
             subject: .volume(volume.name.printable))
     }
 
-    /// Refuses an image that a virtual machine works on, before its header is believed: what its guest writes could be another one.
+    /// Refuses an image that somebody works on: before its bytes change under a guest, and before its header is believed, as what a guest writes
+    /// could be another one.
     ///
-    /// - Throws: `busy`.
+    /// QEMU's locks are seen by every user, other programs only where procfs shows them.
+    ///
+    /// - Parameter forWriting: whether whoever has it open for writing is in the way, or QEMU only.
+    /// - Throws: `busy` with who it is.
     func requireUnused(_ file: OpenFile, _ volume: Volume, forWriting: Bool) throws(StorageError) {
+        if forWriting {
+            let name = "'\(volume.name.printable)'"
+            let users = try FileUsers.writers(of: name, openAt: file.descriptor, on: host)
+            if !users.isEmpty { throw DeviceUse.refusal(of: name, users, subject: .volume(volume.name.printable)) }
+        }
         guard san_image_in_use(file.descriptor, forWriting ? 1 : 0) == 1 else { return }
         throw StorageError(
             .busy, "'\(volume.name.printable)' is in use by a virtual machine, or a program of QEMU: stop that first",

@@ -7,7 +7,8 @@ import SystemPackage
 extension FileVolumes {
     /// Changes the capacity of a volume.
     ///
-    /// - Throws: `unsupported` for formats that have one size for ever, `not_found`, `invalid_state`.
+    /// - Throws: `busy` for an image that is in use, but for one of raw data that grows; `unsupported` for formats that have one size for ever;
+    ///   `not_found`, `invalid_state`.
     public func resize(
         _ volume: Volume, to request: ResizeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
@@ -62,6 +63,8 @@ extension FileVolumes {
                     subject: .volume(volume.name.printable))
             }
             guard size.bytes != status.size else { return .done(.unchanged(try inspect(volume.name))) }
+            // To whoever has it open a file that grows is as it was; the bytes that are cut off are gone.
+            if size.bytes < status.size { try requireUnused(file, volume, forWriting: true) }
             try file.truncate(to: size.bytes)
             if request.allocates, size.bytes > status.size {
                 do throws(StorageError) {

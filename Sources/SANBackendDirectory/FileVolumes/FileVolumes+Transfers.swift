@@ -15,15 +15,18 @@ extension FileVolumes {
     ///
     /// The file grows where they go past its end.
     ///
-    /// - Throws: `not_found`, `unsupported` for links and folders, `invalid_state`, `invalid_argument`, `cancelled`, `timed_out`.
+    /// - Throws: `busy` where a process has the file open for writing, `not_found`, `unsupported` for links and folders, `invalid_state`,
+    ///   `invalid_argument`, `cancelled`, `timed_out`.
     public func upload(
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         try transfer.requireRange()
         let input = try source.opened()
-        return try await TransferMonitor.run(on: subject(volume), in: context) { monitor throws(StorageError) in
+        return try await TransferMonitor.run(on: subject(volume), isUpload: true, in: context) {
+            monitor throws(StorageError) in
             let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.readWrite) }
             try requireOther(input.file, than: file, volume)
+            try monitor.asking { () throws(StorageError) in try requireUnused(file, volume, forWriting: true) }
             var total = transfer.length?.bytes
             if let start = input.offset {
                 let status = try input.file.status()

@@ -6,13 +6,17 @@ extension FileVolumes {
     ///
     /// On a file system that never writes in place (btrfs, zfs), and on flash, overwriting reaches the file's new blocks only.
     ///
-    /// - Throws: `unsupported` for links and folders, and for `trim` where the file system has no holes; `backend_failure` where a pass that
+    /// - Throws: `busy` where a process has the file open for writing; `unsupported` for links and folders, and for `trim` where the file system has no holes; `backend_failure` where a pass that
     ///   reads finds other bytes than were written.
     public func wipe(
         _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         try await TransferMonitor.run(on: subject(volume), in: context) { monitor throws(StorageError) in
-            let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.readWrite) }
+            let file = try monitor.asking { () throws(StorageError) in
+                let file = try openListed(volume, FileFlags.readWrite)
+                try requireUnused(file, volume, forWriting: true)
+                return file
+            }
             var wiping = FileWiping(file: file, status: try file.status(), passes: algorithm.passes, monitor: monitor)
             let moved = try wiping.run()
             return TransferSummary(bytes: ByteCount(wiping.size), moved: ByteCount(moved))

@@ -9,6 +9,7 @@ public struct FileVolumes: Sendable {
     public let path: String
     /// Where the folder is below the host's root.
     let location: FilePath
+    let host: HostRoot
     let commands: any CommandRunner
 
     /// - Parameter path: absolute.
@@ -18,6 +19,7 @@ public struct FileVolumes: Sendable {
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         self.path = path
         location = try host.resolve(path)
+        self.host = host
         self.commands = commands
     }
 

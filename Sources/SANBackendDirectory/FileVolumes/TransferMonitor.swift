@@ -14,6 +14,8 @@ final class TransferMonitor: Sendable {
         var waiting: ContinuousClock.Instant?
         /// In a read or write of the caller's file or pipe, which may never end, and after which nothing is written.
         var isStreaming = false
+        /// Bytes that are done, as far as was told.
+        var done: UInt64 = 0
     }
 
     private let state = Mutex(State())
@@ -25,9 +27,10 @@ final class TransferMonitor: Sendable {
 
     /// Runs a transfer on a thread of its own.
     ///
+    /// - Parameter isUpload: whether an error says how many bytes are on the volume.
     /// - Throws: what `body` throws, `cancelled`, and `timed_out` where one call took longer than the context's patience.
     static func run<Value: Sendable>(
-        on what: String, in context: OperationContext,
+        on what: String, isUpload: Bool = false, in context: OperationContext,
         _ body: @escaping @Sendable (TransferMonitor) throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
         let monitor = TransferMonitor(progress: context.progress)
@@ -55,7 +58,12 @@ final class TransferMonitor: Sendable {
         }
         // Where the result didn't come from the thread, it may still be in a call; the next one ends it.
         _ = monitor.cancel()
-        return try result.get()
+        do {
+            return try result.get()
+        } catch {
+            let done = monitor.state.withLock { $0.done }
+            throw isUpload && done > 0 ? error.saying(safe: done) : error
+        }
     }
 
     /// Makes one call to the storage, watched.
@@ -73,6 +81,7 @@ final class TransferMonitor: Sendable {
     }
 
     func report(_ done: UInt64, of total: UInt64?) {
+        state.withLock { $0.done = done }
         progress.report(done: ByteCount(done), total: total.map { ByteCount($0) })
     }
 

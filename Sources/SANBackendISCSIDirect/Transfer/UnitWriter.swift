@@ -60,21 +60,17 @@ struct UnitWriter<Source: PieceSource> {
     /// Writes all pieces and flushes the unit's cache.
     ///
     /// - Returns: bytes covered, and bytes really sent.
-    /// - Throws: with how many bytes are safe: `cancelled`, the source's failure, the unit's, `timed_out`, `unavailable`.
+    /// - Throws: `cancelled`, the source's failure, the unit's, `timed_out`, `unavailable`; ``safe`` tells how far it came.
     mutating func run() throws(StorageError) -> (covered: UInt64, moved: UInt64) {
-        do throws(StorageError) {
-            while try advance() {}
-            try flush()
-        } catch {
-            throw error.saying(safe: safe)
-        }
-        if let failure { throw failure.saying(safe: safe) }
+        while try advance() {}
+        try flush()
+        if let failure { throw failure }
         report(safe)
         return (safe, moved)
     }
 
     /// How many bytes from the first on have been written.
-    private var safe: UInt64 {
+    var safe: UInt64 {
         guard let begin else { return 0 }
         let open = (inFlight.values.map(\.chunk) + retries.map(\.chunk) + zeros).map(\.offset)
         // The first chunk's block begins before it where its edge was read from the unit.

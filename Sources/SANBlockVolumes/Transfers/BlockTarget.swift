@@ -61,7 +61,11 @@ struct BlockTarget: Sendable {
             ) { done in
                 context.progress.report(done: ByteCount(done), total: length.map { ByteCount($0) })
             }
-            return try writer.run()
+            do throws(StorageError) {
+                return try writer.run()
+            } catch {
+                throw error.saying(safe: writer.safe)
+            }
         }
         try await reading.get()
         return TransferSummary(bytes: ByteCount(counts.covered), moved: ByteCount(counts.moved))

@@ -49,22 +49,23 @@ struct BlockWriter<Source: PieceSource> {
     /// Writes all pieces, and has the device put them on its medium.
     ///
     /// - Returns: bytes covered, and bytes really sent.
-    /// - Throws: with how many bytes are safe: `cancelled`, the source's failure, the device's, `timed_out`.
+    /// - Throws: `cancelled`, the source's failure, the device's, `timed_out`; ``safe`` tells how far it came.
     mutating func run() throws(StorageError) -> (covered: UInt64, moved: UInt64) {
         do throws(StorageError) {
             while try advance() {}
             try flush()
         } catch {
             // Nothing was flushed: what is on the medium isn't known.
-            throw error.saying(safe: 0)
+            failedAt = begin ?? 0
+            throw error
         }
-        if let failure { throw failure.saying(safe: safe) }
+        if let failure { throw failure }
         report(safe)
         return (safe, moved)
     }
 
     /// How many bytes from the first on have been written.
-    private var safe: UInt64 {
+    var safe: UInt64 {
         guard let begin else { return 0 }
         let open = (inFlight.values.map(\.chunk) + zeros).map(\.offset)
         return max(begin, min(open.min() ?? .max, failedAt, taken)) - begin

@@ -8,6 +8,7 @@ enum JSONValue: Sendable, Hashable {
     /// Sizes and counts, exact to 2^64 - 1.
     case number(UInt64)
     case bool(Bool)
+    case null
     case array([JSONValue])
     case object(JSONObject)
 }

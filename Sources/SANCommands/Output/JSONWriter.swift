@@ -22,6 +22,7 @@ struct JSONWriter {
         case .string(let string): write(string)
         case .number(let number): text += String(number)
         case .bool(let flag): text += flag ? "true" : "false"
+        case .null: text += "null"
         case .array(let elements):
             writeList("[", "]", count: elements.count, depth: depth) { writer, index in
                 writer.write(elements[index], depth: depth + 1)

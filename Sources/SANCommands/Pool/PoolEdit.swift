@@ -15,6 +15,11 @@ struct PoolEdit: StorageCommand {
     func perform(in session: Session) async throws(StorageError) -> Report {
         let engine = try session.engine()
         let stored = try await engine.storedDocument(ofPool: target.pool)
+        // A program that was chosen may need nobody; the usual editor would wait for keys that never come.
+        guard session.console.isInteractive || EditorDraft.chosenEditor(in: session.assembly.environment) != nil else {
+            throw StorageError(
+                .invalidArgument, "There is no terminal for an editor: set EDITOR to a program that needs none")
+        }
         let draft = try EditorDraft(text: stored.bytes, name: stored.name, environment: session.assembly.environment)
         while true {
             do throws(StorageError) {

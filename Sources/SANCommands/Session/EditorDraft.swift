@@ -21,9 +21,8 @@ struct EditorDraft: Sendable {
     ///   - environment: has `VISUAL`, `EDITOR` and `TMPDIR`.
     /// - Throws: `host_failure`.
     init(text: [UInt8], name: String, environment: [String: String]) throws(StorageError) {
-        let chosen = ["VISUAL", "EDITOR"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
         // Words, as in EDITOR="code --wait"; never a shell.
-        editor = (chosen ?? "editor").split(separator: " ").map { String($0) }
+        editor = (EditorDraft.chosenEditor(in: environment) ?? "editor").split(separator: " ").map { String($0) }
         let base = environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
         var template = Array("\(base)/sanctl-edit-XXXXXX".utf8CString)
         // mkdtemp(3): a folder of mode 0700 with a name that nobody else has.
@@ -40,6 +39,11 @@ struct EditorDraft: Sendable {
         } catch {
             throw StorageError(.hostFailure, "\(path.string.printable) can't be written: \(error)")
         }
+    }
+
+    /// What `VISUAL` or `EDITOR` says; nil where neither says anything.
+    static func chosenEditor(in environment: [String: String]) -> String? {
+        ["VISUAL", "EDITOR"].lazy.compactMap { environment[$0] }.first { !$0.isEmpty }
     }
 
     /// Runs the editor on the terminal until it ends.

@@ -30,6 +30,8 @@ extension VolumeAttachment {
             }
         }
         node["driver"] = .string(driver)
+        // Where nothing is said, qemu opens whatever the header names by then.
+        if !hasBacking, ["qcow2", "qcow", "qed", "vmdk"].contains(driver) { node["backing"] = .null }
         return .object(node)
     }
 

@@ -35,11 +35,14 @@ struct VolumeAttachment: Sendable {
     let route: Route
     let format: VolumeFormat
     let encryption: EncryptionDefinition?
+    /// Whether it was listed with a backing file.
+    let hasBacking: Bool
 
     /// - Throws: `unsupported` for what no virtual machine takes, `invalid_state` for a pool whose document lacks the way.
     init(_ volume: Volume, poolType: PoolType, in pool: PoolDefinition) throws(StorageError) {
         name = volume.name
         encryption = volume.definition.target.encryption
+        hasBacking = volume.definition.backingStore != nil
         let declared = volume.definition.target.format ?? .raw
         // What isn't known is raw: nobody may probe what a guest has written.
         format = ["unknown", "none", "iso"].contains(declared) ? .raw : declared

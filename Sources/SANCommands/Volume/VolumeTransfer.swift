@@ -48,13 +48,9 @@ struct VolumeUpload: StorageCommand {
         defer { file.close() }
         let progress = ProgressPrinter(progress.progress, session, label: "Uploading")
         defer { progress.finish() }
-        do throws(StorageError) {
-            let summary = try await engine.upload(file.end, to: target.reference, transfer.request, progress: progress)
-            progress.finish()
-            return .moved(summary, located, "Uploaded \(summary.bytes.human) to")
-        } catch {
-            throw error.leaving(progress.done, of: located)
-        }
+        let summary = try await engine.upload(file.end, to: target.reference, transfer.request, progress: progress)
+        progress.finish()
+        return .moved(summary, located, "Uploaded \(summary.bytes.human) to")
     }
 }
 
@@ -145,15 +141,6 @@ extension StorageError {
         adding(
             cause: StorageError(
                 .invalidState, "The volume isn't wiped: what was on it may still be there, in part or whole",
-                subject: .volume(located.volume.name)))
-    }
-
-    /// The error of a failed upload, saying how much of the volume isn't what it was.
-    fileprivate func leaving(_ done: ByteCount, of located: LocatedVolume) -> StorageError {
-        if done == 0 { return self }
-        return adding(
-            cause: StorageError(
-                .invalidState, "\(done.bytes) bytes were written before that and are safe",
                 subject: .volume(located.volume.name)))
     }
 }

@@ -22,7 +22,11 @@ extension StorageEngine {
         } catch {
             let error = error.about(.pool, name.printable)
             guard force else {
-                try await noteFailure(record, error)
+                do throws(StorageError) {
+                    try await noteFailure(record, error)
+                } catch let second {
+                    throw error.adding(cause: second)
+                }
                 throw error
             }
             problems.append(Problem(error))
@@ -56,7 +60,13 @@ extension StorageEngine {
         try machine.apply(.stop)
         state.phase = machine.phase
         let stopping = state
-        try await write(record.name) { store throws(StorageError) in try store.save(stopping, of: record.name) }
+        do throws(StorageError) {
+            try await write(record.name) { store throws(StorageError) in try store.save(stopping, of: record.name) }
+        } catch  where error.code == .hostFailure {
+            // Where the runtime folder is full, to stop pools is what makes room. Without the note the pool counts as running until it is down.
+            configuration.logger.warning(
+                "The stop isn't noted", metadata: ["pool": "\(record.name.printable)", "reason": "\(error.message)"])
+        }
     }
 
     private func noteFailure(_ record: PoolRecord, _ error: StorageError) async throws(StorageError) {

@@ -51,11 +51,15 @@ public struct DeviceUse: Sendable, Hashable, CustomStringConvertible {
 
     /// The error of who may not write a device because of these.
     ///
-    /// - Parameter device: by the kernel's name.
-    public static func refusal(of device: String, _ uses: [DeviceUse]) -> StorageError {
+    /// - Parameters:
+    ///   - device: by the kernel's name.
+    ///   - subject: what the error is about; nil for the device.
+    public static func refusal(
+        of device: String, _ uses: [DeviceUse], subject: StorageError.Subject? = nil
+    ) -> StorageError {
         var remedies: [String] = []
         for use in uses where !remedies.contains(use.remedy) { remedies.append(use.remedy) }
-        let subject = StorageError.Subject.device(device)
+        let subject = subject ?? .device(device)
         guard !uses.isEmpty else {
             return StorageError(
                 .busy,

@@ -33,8 +33,24 @@ enum ProcessTable {
 
         /// Whether a file was opened for reading only.
         func onlyReads(_ file: OpenFile) -> Bool {
-            let text = ProcessTable.text("/proc/\(id)/fdinfo/\(file.name)", on: host) ?? ""
-            return ProcessTable.openFlags(text).map { $0 & O_ACCMODE == O_RDONLY } ?? false
+            ProcessTable.openFlags(information(file.name)).map { $0 & O_ACCMODE == O_RDONLY } ?? false
+        }
+
+        /// Whether it has a regular file open for writing.
+        func writes(to file: FileNode) -> Bool {
+            ProcessTable.names("/proc/\(id)/fd", on: host).contains { name in
+                let text = information(name)
+                guard let flags = ProcessTable.openFlags(text), flags & O_ACCMODE != O_RDONLY
+                else { return false }
+                // Linux 5.14 and later tell it here, where no file system is asked, which may hang.
+                if let inode = ProcessTable.inode(text), inode != file.inode { return false }
+                // Only the kernel's own links lead to the open file.
+                return host.root == "/" && FileNode(behind: "/proc/\(id)/fd/\(name)") == file
+            }
+        }
+
+        private func information(_ name: String) -> String {
+            ProcessTable.text("/proc/\(id)/fdinfo/\(name)", on: host) ?? ""
         }
 
         private func link(_ folder: String, _ name: String) -> String? {
@@ -101,9 +117,15 @@ enum ProcessTable {
 
     /// The `flags:` of a descriptor in `fdinfo`, which are octal.
     static func openFlags(_ text: String) -> Int32? {
-        for line in text.split(separator: "\n") where line.hasPrefix("flags:") {
-            let digits = line.dropFirst("flags:".count).drop { $0 == "\t" || $0 == " " }
-            return UInt64(digits, radix: 8).map { Int32(truncatingIfNeeded: $0) }
+        value(of: "flags:", in: text, radix: 8).map { Int32(truncatingIfNeeded: $0) }
+    }
+
+    /// The `ino:` of a descriptor in `fdinfo`; nil before Linux 5.14.
+    static func inode(_ text: String) -> UInt64? { value(of: "ino:", in: text, radix: 10) }
+
+    private static func value(of key: String, in text: String, radix: Int) -> UInt64? {
+        for line in text.split(separator: "\n") where line.hasPrefix(key) {
+            return UInt64(line.dropFirst(key.count).drop { $0 == "\t" || $0 == " " }, radix: radix)
         }
         return nil
     }

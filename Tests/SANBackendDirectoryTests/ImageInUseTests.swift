@@ -1,0 +1,69 @@
+import SANEngine
+import SANHost
+import SANModel
+import SANTestSupport
+import SystemPackage
+import Testing
+
+@testable import SANBackendDirectory
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A guest's data isn't written over while the guest runs.
+@Suite struct ImageInUseTests {
+    @Test(.timeLimit(.minutes(2)))
+    func `What another process writes to is refused, and grows`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("v", [1, 2, 3, 4])
+        let volume = try await fixture.volume("v")
+        let source = try LocalFile(try fixture.write("source", [9, 9]), .readOnly)
+        let pipe = fixture.temporary.appending("pipe")
+        #expect(mkfifo(pipe.string, 0o600) == 0)
+        // Open at both ends: the program opens it at once, and waits for bytes that nobody writes.
+        let end = try FileDescriptor.open(pipe, .readWrite)
+        defer { try? end.close() }  // nothing was written
+        let program = Task {
+            try await LoopDevice.run("dd", ["if=\(pipe)", "of=\(fixture.path("v"))", "conv=notrunc"])
+        }
+        defer { program.cancel() }
+        func writers() throws -> [DeviceUse] {
+            let file = try FileDescriptor.open(FilePath(fixture.path("v")), .readOnly)
+            defer { try? file.close() }  // it was only read
+            return try FileUsers.writers(of: "v", openAt: file.rawValue, on: HostRoot("/"))
+        }
+        let deadline = Deadline.after(.seconds(100))
+        while try writers().isEmpty, !deadline.hasPassed { await Task.yield() }
+
+        let refusal = await #expect(throws: StorageError.self) {
+            try await fixture.pool.upload(source.end, to: volume, TransferRequest(), in: fixture.context)
+        }
+        #expect(refusal?.code == .busy)
+        #expect(refusal?.message.hasPrefix("'v' is in use: open by dd (pid ") == true)
+        #expect(refusal?.message.hasSuffix("); stop the program or guest first") == true)
+        await expect(.busy) { try await fixture.pool.wipe(volume, .zero, in: fixture.context) }
+        await expect(.busy) {
+            try await fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 2), in: fixture.context)
+        }
+        #expect(try fixture.read("v") == [1, 2, 3, 4])
+        _ = try await fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 5), in: fixture.context)
+        #expect(try fixture.read("v") == [1, 2, 3, 4, 0])
+
+        program.cancel()
+        _ = await program.result
+        _ = try await fixture.pool.upload(source.end, to: volume, TransferRequest(), in: fixture.context)
+        #expect(try fixture.read("v") == [9, 9, 3, 4, 0])
+    }
+
+    @Test func `What others only read, and what this process has open, isn't in use`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("v", [1])
+        let own = try LocalFile(fixture.path("v"), .readWrite)
+        let source = try LocalFile(try fixture.write("source", [9]), .readOnly)
+        _ = try await fixture.pool.upload(
+            source.end, to: try await fixture.volume("v"), TransferRequest(), in: fixture.context)
+        #expect(try fixture.read("v") == [9])
+        withExtendedLifetime(own) {}
+    }
+}
