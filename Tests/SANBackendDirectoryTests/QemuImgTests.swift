@@ -53,6 +53,16 @@ import Testing
         #expect(command.environment.isEmpty)
     }
 
+    /// On a busy machine QEMU can't always time the derivation of a key, and gives up.
+    @Test func `An encrypted image is tried again`() async throws {
+        let encrypted = try await commands {
+            $0.target.encryption = EncryptionDefinition(format: .luks, secrets: [.usage("u")])
+        }
+        #expect(encrypted.count == 5)
+        #expect(encrypted.allSatisfy { $0.arguments == encrypted[0].arguments && $0.input == encrypted[0].input })
+        #expect(try await commands { $0.target.format = .qcow2 }.count == 1)
+    }
+
     @Test func `A block node names its driver and closes its chain`() {
         let node = QemuImg.blockNode("/p/a\"b\\c", format: "qcow2", backing: .none)
         #expect(

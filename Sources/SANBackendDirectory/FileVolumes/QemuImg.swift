@@ -18,7 +18,8 @@ struct QemuImg: Sendable {
         // -u: the backing file isn't opened; its size has been asked for where it was needed.
         if let backing { arguments += ["-u", "-b", backing.name, "-F", backing.format] }
         if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
-        try await run(arguments + [path.string, "\(capacity)"], passphrase, until: deadline)
+        try await run(
+            arguments + [path.string, "\(capacity)"], passphrase, attempts: QemuImg.attempts, until: deadline)
     }
 
     struct Backing: Sendable, Hashable {
@@ -34,7 +35,7 @@ struct QemuImg: Sendable {
         var arguments = ["convert", "-q", "-O", target] + QemuImg.secret(passphrase)
         if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
         arguments += [QemuImg.blockNode(origin, format: format, frozen: frozen, backing: .none), path.string]
-        try await run(arguments, passphrase, until: deadline)
+        try await run(arguments, passphrase, attempts: QemuImg.attempts, until: deadline)
     }
 
     struct Resize: Sendable, Hashable {
@@ -110,12 +111,23 @@ struct QemuImg: Sendable {
         passphrase == nil ? [] : ["--object", "secret,id=\(secretID),file=/dev/stdin"]
     }
 
+    /// How often an encrypted image is tried to be made.
+    ///
+    /// QEMU times the derivation of the key first, and gives up ("Unable to get accurate CPU usage") where the kernel's account of its time
+    /// doesn't move meanwhile: seen in one of five runs of QEMU 7.2 on a busy machine.
+    private static let attempts = 5
+
     private func run(
-        _ arguments: [String], _ passphrase: SecretBytes?, until deadline: Deadline
+        _ arguments: [String], _ passphrase: SecretBytes?, attempts: Int = 1, until deadline: Deadline
     ) async throws(StorageError) {
         var input = passphrase?.withBytes { bytes in bytes.indices.map { bytes[$0] } } ?? []
         defer { SecretBytes.wipe(&input) }
-        let output = try await commands.run(Command(.qemuImg, arguments, input: input), until: deadline)
+        var output = try await commands.run(Command(.qemuImg, arguments, input: input), until: deadline)
+        var left = passphrase == nil ? 0 : attempts - 1
+        while output.status != 0, left > 0 {
+            output = try await commands.run(Command(.qemuImg, arguments, input: input), until: deadline)
+            left -= 1
+        }
         guard output.status != 0 else { return }
         let said = output.diagnostics.split(separator: "\n").joined(separator: " ").printable
         throw StorageError(
