@@ -14,6 +14,9 @@ public final class LabMultipath: Sendable {
             device {
                 vendor QEMU
             }
+            device {
+                vendor ATA
+            }
         }
 
         """
