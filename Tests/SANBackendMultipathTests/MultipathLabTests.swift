@@ -29,6 +29,11 @@ struct MultipathLabTests {
     func iSCSI() async throws {
         try await Lab.run { lab in
             let (multipath, _, disk) = try await Self.twoPaths(lab)
+            // The checker of a new path answers when it answers.
+            try await lab.wait(for: "multipathd to have checked both paths") {
+                try await Self.refresh().volumes.first?.unit?.paths.map(\.state)
+                    == ["active ready running", "active ready running"]
+            }
             let snapshot = try await Self.refresh()
             #expect(snapshot.problems.isEmpty)
             let volume = try #require(snapshot.volumes.first)

@@ -123,7 +123,7 @@ struct VirtualPortTests {
     func silent() async throws {
         let fixture = try SCSIFixture(PlayedHBA.Script(fabric: .silent))
         await expect(.timedOut, "the host of the virtual port") {
-            try await fixture.backend.activate(SCSIFixture.definition(), in: fixture.context(.seconds(3)))
+            try await fixture.backend.activate(SCSIFixture.definition(), in: fixture.context(.seconds(8)))
         }
         #expect(fixture.hba.log.last?.hasPrefix("delete") == true)
         #expect(try fixture.activations.load(pool: "p") == nil)

@@ -143,10 +143,11 @@ struct FailureTests {
         let fixture = try EngineFixture()
         _ = try await fixture.engine.definePool(EngineFixture.pool("p"))
         let gate = fixture.storage.stop(at: .refresh)
+        fixture.storage.wait(at: .refresh)
         let task = Task { await failureCode { _ = try await fixture.engine.startPool("p") } }
         await gate.arrival()
-        task.cancel()
         await gate.open()
+        task.cancel()
         #expect(await task.value == .cancelled)
         #expect(!fixture.storage.isActive("p"))
         let status = try await fixture.engine.pool("p")

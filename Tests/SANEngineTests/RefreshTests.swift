@@ -73,10 +73,11 @@ struct RefreshTests {
         let fixture = try EngineFixture()
         try await fixture.running()
         let gate = fixture.storage.stop(at: .refresh)
+        fixture.storage.wait(at: .refresh)
         let task = Task { await failureCode { _ = try await fixture.engine.refreshPool("p") } }
         await gate.arrival()
-        task.cancel()
         await gate.open()
+        task.cancel()
         #expect(await task.value == .cancelled)
         #expect(try await fixture.engine.pool("p").state == .running)
     }

@@ -306,7 +306,6 @@ import Testing
         target.stop()
         #expect(try await run.status != 0)
         #expect(target.status.connectionsOpen == 0)
-        #expect(throws: RawInitiator.Refused.self) { _ = try RawInitiator(port: target.port) }
     }
 
     @Test func manyWorkSideBySide() async throws {

@@ -26,7 +26,7 @@ public final class CapturedHost: Sendable {
             guard parts.count >= 2, parts[0].count == 1, let kind = parts[0].first else { throw Malformed(line) }
             let path = at(String(decoding: CapturedHost.unescaped(parts[1]), as: UTF8.self))
             let content = parts.count > 2 ? parts[2] : []
-            let folder = kind == UInt8(ascii: "D") ? path : FilePath(path).removingLastComponent().string
+            let folder = kind == UInt8(ascii: "D") ? path : Self.folder(of: path)
             if made.insert(folder).inserted { try makeFolder(folder) }
             switch kind {
             case UInt8(ascii: "D"): break
@@ -54,7 +54,7 @@ public final class CapturedHost: Sendable {
     public func write(_ path: String, _ text: String) throws { try write(path, Array(text.utf8)) }
 
     public func write(_ path: String, _ bytes: [UInt8]) throws {
-        try makeFolder(FilePath(at(path)).removingLastComponent().string)
+        try makeFolder(Self.folder(of: at(path)))
         try Data(bytes).write(to: URL(filePath: at(path)))
     }
 
@@ -73,6 +73,11 @@ public final class CapturedHost: Sendable {
         init(_ line: ArraySlice<UInt8>) {
             self.line = String(decoding: line, as: UTF8.self)
         }
+    }
+
+    /// By text: a capture has thousands of paths.
+    private static func folder(of path: String) -> String {
+        String(path[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.endIndex)])
     }
 
     private func at(_ path: String) -> String { folder.path.string + path }

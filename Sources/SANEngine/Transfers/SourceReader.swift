@@ -44,7 +44,6 @@ package struct SourceReader: Sendable {
     private func read() throws(StorageError) {
         var position = offset
         var zeros = ZeroRun()
-        defer { ring.end() }
         while position < end {
             if let hole = holeEnd(at: position) {
                 add(position..<hole, to: &zeros)

@@ -30,9 +30,14 @@ package final class TransferRing: Sendable {
         var free: [TransferBuffer] = []
         var made = 0
         var filled: [TransferChunk] = []
-        var isEnded = false
+        /// The first that was said counts: the other side may have acted on it.
+        var ending: Ending?
         var isStopped = false
-        package var failure: StorageError?
+    }
+
+    private enum Ending {
+        case complete
+        case failed(StorageError)
     }
 
     /// Wakes the local thread.
@@ -93,25 +98,28 @@ package final class TransferRing: Sendable {
             if state.isStopped { return .ended }
             // What was read before the source failed is good.
             if !state.filled.isEmpty { return .chunk(state.filled.removeFirst()) }
-            if let failure = state.failure { return .failed(failure) }
-            return state.isEnded ? .ended : .wait
+            switch state.ending {
+            case .complete: return .ended
+            case .failed(let error): return .failed(error)
+            case nil: return .wait
+            }
         }
     }
 
     /// No more chunks will come.
-    package func end() {
-        state.withLock { $0.isEnded = true }
+    package func end() { finish(.complete) }
+
+    package func fail(_ error: StorageError) { finish(.failed(error)) }
+
+    private func finish(_ ending: Ending) {
+        state.withLock { $0.ending = $0.ending ?? ending }
         wakeAll()
     }
 
-    package func fail(_ error: StorageError) {
-        state.withLock { state in
-            if state.failure == nil { state.failure = error }
-        }
-        wakeAll()
+    package var failure: StorageError? {
+        guard case .failed(let error) = state.withLock({ $0.ending }) else { return nil }
+        return error
     }
-
-    package var failure: StorageError? { state.withLock { $0.failure } }
 
     /// Nobody waits for the rest: the local thread ends as soon as it looks.
     package func stop() {

@@ -57,8 +57,8 @@ public struct SysfsFolder: Sendable, Hashable {
     ///
     /// - Throws: `permission_denied`, `host_failure` for more than `limit` bytes too.
     public func bytes(_ attribute: String, limit: Int) throws(StorageError) -> [UInt8]? {
-        let path = try host.resolve("\(path)/\(attribute)")
-        let descriptor = unsafe san_file_open(AT_FDCWD, path.string, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)
+        let path = try host.resolvedText("\(path)/\(attribute)")
+        let descriptor = unsafe san_file_open(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0)
         guard descriptor >= 0 else { return try SysfsFolder.nothing(descriptor, at: path) }
         defer { san_file_close(descriptor) }
         var bytes: [UInt8] = []
@@ -73,8 +73,8 @@ public struct SysfsFolder: Sendable, Hashable {
             guard count >= 0 else { return try SysfsFolder.nothing(Int32(clamping: count), at: path) }
             guard bytes.count <= limit else {
                 throw StorageError(
-                    .hostFailure, "\(path.string.printable) is longer than \(limit) bytes",
-                    subject: .path(path.string.printable))
+                    .hostFailure, "\(path.printable) is longer than \(limit) bytes",
+                    subject: .path(path.printable))
             }
             if count < SysfsFolder.textLimit { return bytes }
         }
@@ -99,11 +99,11 @@ public struct SysfsFolder: Sendable, Hashable {
 
     /// What a symbolic link of the folder holds, as it is; nil where there is none.
     public func linkText(_ link: String) throws(StorageError) -> String? {
-        let path = try host.resolve("\(path)/\(link)")
+        let path = try host.resolvedText("\(path)/\(link)")
         return unsafe try withUnsafeTemporaryAllocation(byteCount: SysfsFolder.textLimit, alignment: 1) {
             buffer throws(StorageError) -> String? in
             guard let start = unsafe buffer.bindMemory(to: CChar.self).baseAddress else { return nil }
-            let count = unsafe san_link_read(AT_FDCWD, path.string, start, buffer.count)
+            let count = unsafe san_link_read(AT_FDCWD, path, start, buffer.count)
             guard count >= 0 else { return try SysfsFolder.nothing(Int32(clamping: count), at: path) }
             return unsafe String(decoding: buffer.prefix(Int(count)), as: UTF8.self)
         }
@@ -118,18 +118,18 @@ public struct SysfsFolder: Sendable, Hashable {
     public func write(
         _ text: String, to attribute: String, mapping error: (Errno) -> StorageError? = { _ in nil }
     ) throws(StorageError) {
-        let path = try host.resolve("\(path)/\(attribute)")
-        let descriptor = unsafe san_file_open(AT_FDCWD, path.string, O_WRONLY | O_NOFOLLOW, 0)
+        let path = try host.resolvedText("\(path)/\(attribute)")
+        let descriptor = unsafe san_file_open(AT_FDCWD, path, O_WRONLY | O_NOFOLLOW, 0)
         guard descriptor >= 0 else {
             let code = Errno(rawValue: -descriptor)
-            throw error(code) ?? .system(code, "open", at: path)
+            throw error(code) ?? .system(code, "open", at: FilePath(path))
         }
         defer { san_file_close(descriptor) }
         let bytes = Array(text.utf8)
         let count = unsafe bytes.withUnsafeBytes { unsafe write(descriptor: descriptor, $0) }
         guard count == bytes.count else {
             let code = Errno(rawValue: count < 0 ? Int32(clamping: -count) : EIO)
-            throw error(code) ?? .system(code, "write '\(text.printable)' to", at: path)
+            throw error(code) ?? .system(code, "write '\(text.printable)' to", at: FilePath(path))
         }
     }
 
@@ -142,16 +142,28 @@ public struct SysfsFolder: Sendable, Hashable {
     }
 
     /// What a call that failed means for a reader: nothing there, or an error.
-    private static func nothing<Value>(_ result: Int32, at path: FilePath) throws(StorageError) -> Value? {
+    private static func nothing<Value>(_ result: Int32, at path: String) throws(StorageError) -> Value? {
         switch -result {
         case ENOENT, ENOTDIR, ENODEV, ENXIO, EINVAL, EOPNOTSUPP, ELOOP, ENOTCONN: return nil
-        case let code: throw .system(Errno(rawValue: code), "read", at: path)
+        case let code: throw .system(Errno(rawValue: code), "read", at: FilePath(path))
         }
     }
 }
 
 /// Paths of the host as text, where no link needs to be followed.
 public enum HostPath {
+    /// Whether a path may have a part `..`.
+    static func mayLeadUp(_ path: String) -> Bool {
+        var previous = UInt8(ascii: "/")
+        var dots = 0
+        for byte in path.utf8 {
+            dots = byte == UInt8(ascii: ".") && (dots > 0 || previous == UInt8(ascii: "/")) ? dots + 1 : 0
+            if dots == 2 { return true }
+            previous = byte
+        }
+        return false
+    }
+
     /// Where a link's text leads from the folder that it is in; `..` doesn't leave the root.
     public static func resolving(_ text: String, from folder: String) -> String {
         var parts = text.hasPrefix("/") ? [] : folder.split(separator: "/")

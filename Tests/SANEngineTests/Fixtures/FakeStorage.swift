@@ -19,6 +19,7 @@ final class FakeStorage: Sendable {
         var problems: [Problem] = []
         var hanging: [CheckedContinuation<Void, Never>] = []
         var hangs: Set<FakeStep> = []
+        var endless: Set<FakeStep> = []
         var activationIsUnchanged = false
     }
 
@@ -50,6 +51,11 @@ final class FakeStorage: Sendable {
     /// Makes a step never return, whatever is cancelled.
     func hang(_ step: FakeStep) {
         state.withLock { _ = $0.hangs.insert(step) }
+    }
+
+    /// Makes a step last until it is cancelled.
+    func wait(at step: FakeStep) {
+        state.withLock { _ = $0.endless.insert(step) }
     }
 
     /// Lets everything go on that hangs.
@@ -86,11 +92,12 @@ final class FakeStorage: Sendable {
     }
 
     func perform(_ step: FakeStep) async throws(StorageError) {
-        let (gate, hangs) = state.withLock { state in
+        let (gate, hangs, isEndless) = state.withLock { state in
             state.calls.append(step)
-            return (state.gates[step], state.hangs.contains(step))
+            return (state.gates[step], state.hangs.contains(step), state.endless.contains(step))
         }
         await gate?.pass()
+        if isEndless { try? await Task.sleep(for: .seconds(3600)) }  // cancelled: told below
         if hangs {
             await withCheckedContinuation { continuation in state.withLock { $0.hanging.append(continuation) } }
         }
