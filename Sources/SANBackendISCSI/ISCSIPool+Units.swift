@@ -90,7 +90,7 @@ extension SCSIUnit {
     func isReady() throws(StorageError) -> Bool {
         guard deviceType == .disk else { return true }
         guard let block, let udev, udev.isInitialized else { return false }
-        guard udev.properties["DM_MULTIPATH_DEVICE_PATH"] == "1" else { return true }
+        guard udev[property: "DM_MULTIPATH_DEVICE_PATH"] == "1" else { return true }
         return try block.multipathMap() != nil
     }
 }

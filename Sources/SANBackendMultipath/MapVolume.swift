@@ -104,7 +104,7 @@ struct MapVolume: Sendable {
         }
         if record?.links.contains("mapper/\(map.name)") != true {
             problems.append(problem(.unavailable, "udev has made no \(map.path.printable) yet"))
-        } else if record?.properties["MPATH_DEVICE_READY"] == "0" {
+        } else if record?[property: "MPATH_DEVICE_READY"] == "0" {
             problems.append(problem(.unavailable, "multipath's rules for udev say that \(name) isn't ready"))
         }
         return problems

@@ -36,16 +36,16 @@ public struct BlockVolumes: Sendable {
     ///
     /// - Throws: `permission_denied`, `host_failure` where sysfs itself can't be read.
     public func volumes(of units: [SCSIUnit], keys: KeyStyle = .unit) throws(StorageError) -> [Volume] {
-        var volumes: [Volume] = []
-        for unit in units {
+        let listed = units.filter { unit in
             switch unit.deviceType {
-            case .disk: volumes.append(try volume(of: unit, keys: keys))
-            case .cdrom where unit.block != nil: volumes.append(try volume(of: unit, keys: keys))
-            case nil: volumes.append(try volume(of: unit, keys: keys))
-            default: break
+            case .disk, nil: true
+            case .cdrom: unit.block != nil
+            default: false
             }
         }
-        return volumes
+        return try mapOnThreads(listed, named: "san-sysfs") { unit throws(StorageError) in
+            try volume(of: unit, keys: keys)
+        }
     }
 
     /// The volume of one unit.
@@ -98,7 +98,7 @@ public struct BlockVolumes: Sendable {
 
     private func key(of unit: SCSIUnit, _ style: KeyStyle) -> String? {
         guard let wwid = unit.wwid else { return nil }
-        guard style == .unitAndPort, let port = unit.udev?.properties["ID_TARGET_PORT"] else { return wwid }
+        guard style == .unitAndPort, let port = unit.udev?[property: "ID_TARGET_PORT"] else { return wwid }
         return "\(wwid)_PORT\(port)"
     }
 

@@ -37,7 +37,8 @@ struct StablePath {
         if folder == UdevRecord.devices { return Choice(path: device.node) }
         let links = record?.links(in: folder) ?? []
         var taken: String?
-        for link in links.filter({ $0.contains("-vport-0x") }) + links {
+        // A virtual port's own link sorts behind the plain one, and may be one of two.
+        for link in (links.count > 1 ? links.filter { $0.contains("-vport-0x") } : []) + links {
             switch try holder(of: link, device) {
             case .device: return Choice(path: link)
             case .other(let name): taken = taken ?? "\(link.printable) leads to \(name.printable) now"

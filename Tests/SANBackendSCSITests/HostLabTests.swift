@@ -36,7 +36,7 @@ struct HostLabTests {
                 let name = try unit.byPathName()
                 print("\(unit.hctl) \(block.name) \(name ?? "has no name")")
                 // Udev's own word is without our rules.
-                #expect(try unit.idPath() == record.properties["ID_PATH"], "\(unit.hctl)")
+                #expect(try unit.idPath() == record[property: "ID_PATH"], "\(unit.hctl)")
                 let links = record.links(in: UdevRecord.pathFolder)
                 #expect(links.isEmpty == (name == nil), "\(unit.hctl): \(links)")
                 guard let name else { continue }

@@ -136,7 +136,7 @@ extension HBAUnit: Listing {
     static func columns(_ style: ListingStyle) -> [Table.Column] {
         [
             .left("HCTL"), .left("TYPE"), .left("DEVICE"), .left("STATE"), .right("SIZE"), .left("VENDOR"),
-            .left("PRODUCT"), .left("WWID"), .left("PATH"), .left("MULTIPATH", optional: true),
+            .left("MODEL"), .left("WWID"), .left("PATH"), .left("MPATH", optional: true),
         ]
     }
 

@@ -107,16 +107,19 @@ public struct HostCapture: Sendable {
             guard !CapturedAttributes.omitted.contains(name) else { continue }
             if isRelations || CapturedAttributes.links.contains(name) {
                 addLink(folder, name)
-            } else if let kind = CapturedAttributes.kind(of: name) {
+                continue
+            }
+            let status = status(of: "\(folder.path)/\(name)")
+            if status?.isFolder == true {
+                addTree(folder[name])
+            } else if status?.isRegular == true, let kind = CapturedAttributes.kind(of: name) {
                 addAttribute(folder, name, kind)
             }
-            if status(of: "\(folder.path)/\(name)")?.isFolder == true { addTree(folder[name]) }
         }
     }
 
     private mutating func addAttribute(_ folder: SysfsFolder, _ name: String, _ kind: CapturedAttributes.Kind) {
         let path = "\(folder.path)/\(name)"
-        guard status(of: path)?.isRegular == true else { return }
         if case .writable = kind {
             entries.append(CaptureEntry(path, .writable))
             return

@@ -70,12 +70,12 @@ struct Pseudonyms {
     }
 
     private mutating func collectRecord(_ bytes: [UInt8]) {
-        let properties = UdevRecord(bytes).properties
+        let record = UdevRecord(bytes)
         for key in ["ID_WWN", "ID_WWN_WITH_EXTENSION"] {
-            if let wwn = properties[key], wwn.hasPrefix("0x") { addHex(wwn.dropFirst(2)) }
+            if let wwn = record[property: key], wwn.hasPrefix("0x") { addHex(wwn.dropFirst(2)) }
         }
         for key in ["ID_SERIAL_SHORT", "ID_SCSI_SERIAL", "SCSI_IDENT_SERIAL"] {
-            if let serial = properties[key] { addText(serial) }
+            if let serial = record[property: key] { addText(serial) }
         }
     }
 

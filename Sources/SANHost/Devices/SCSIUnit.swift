@@ -28,14 +28,11 @@ public struct SCSIUnit: Sendable, Hashable {
     /// - Throws: `permission_denied`, `host_failure`.
     public static func all(ofHost number: UInt32? = nil, on host: HostRoot) throws(StorageError) -> [SCSIUnit] {
         let bus = SysfsFolder("/sys/bus/scsi/devices", on: host)
-        var units: [SCSIUnit] = []
-        for name in try bus.names() {
-            guard let hctl = HCTL(name), number == nil || hctl.host == number,
-                let folder = try bus.target(of: name), let unit = try SCSIUnit(hctl, folder)
-            else { continue }
-            units.append(unit)
-        }
-        return units.sorted { $0.hctl < $1.hctl }
+        let addresses = try bus.names().compactMap { HCTL($0) }.filter { number == nil || $0.host == number }.sorted()
+        return try mapOnThreads(addresses, named: "san-units") { hctl throws(StorageError) in
+            // One that is gone by now is no unit of the host's.
+            try bus.target(of: hctl.description).flatMap { folder throws(StorageError) in try SCSIUnit(hctl, folder) }
+        }.compactMap(\.self)
     }
 
     /// The addresses of a host's units, sorted, without reading what they are.

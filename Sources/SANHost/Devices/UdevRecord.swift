@@ -6,10 +6,10 @@ public import SANModel
 public struct UdevRecord: Sendable, Hashable {
     /// Below `/dev`, without it: `disk/by-path/pci-0000:00:05.0-scsi-0:0:0:0`; sorted.
     public var links: [String]
-    /// `ID_SERIAL`, `ID_PATH`, `ID_TARGET_PORT` and so on.
-    public var properties: [String: String]
     /// Whether udev has finished with the device at least once.
     public var isInitialized: Bool
+    /// `ID_PATH=…` and so on, as they are: of dozens one or two are looked for.
+    private var properties: [[UInt8]]
 
     /// Where device nodes and the links to them are.
     public static let devices = "/dev"
@@ -37,21 +37,27 @@ public struct UdevRecord: Sendable, Hashable {
     /// Lines that mean nothing to us, and those that are no text, are passed by.
     init(_ bytes: [UInt8]) {
         links = []
-        properties = [:]
+        properties = []
         isInitialized = false
         for line in bytes.split(separator: 0x0A) where line.count > 2 && line[line.startIndex + 1] == UInt8(ascii: ":")
         {
-            guard let value = String(validating: line.dropFirst(2), as: UTF8.self) else { continue }
+            let value = line.dropFirst(2)
             switch line[line.startIndex] {
-            case UInt8(ascii: "S"): links.append(value)
+            case UInt8(ascii: "S"): if let link = String(validating: value, as: UTF8.self) { links.append(link) }
             case UInt8(ascii: "I"): isInitialized = true
-            case UInt8(ascii: "E"):
-                guard let equals = value.firstIndex(of: "=") else { break }
-                properties[String(value[..<equals])] = String(value[value.index(after: equals)...])
+            case UInt8(ascii: "E"): properties.append(Array(value))
             default: break
             }
         }
         links.sort()
+    }
+
+    /// A property, `ID_SERIAL`, `ID_PATH`, `ID_TARGET_PORT` and so on; nil where the device has none of that name, and where it is no text.
+    public subscript(property name: String) -> String? {
+        let name = Array("\(name)=".utf8)
+        // Of two lines the later one counts.
+        guard let line = properties.last(where: { $0.starts(with: name) }) else { return nil }
+        return String(validating: line.dropFirst(name.count), as: UTF8.self)
     }
 
     /// The links directly below a folder of `/dev`, as full paths.

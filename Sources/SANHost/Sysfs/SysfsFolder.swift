@@ -66,7 +66,8 @@ public struct SysfsFolder: Sendable, Hashable {
             let count = unsafe withUnsafeTemporaryAllocation(byteCount: SysfsFolder.textLimit, alignment: 16) {
                 buffer in
                 guard let start = buffer.baseAddress else { return Int64(0) }
-                let count = unsafe san_file_read(descriptor, start, buffer.count, UInt64(bytes.count))
+                // The kernel gives all it has: what is less than asked for is the end, and needn't be asked for.
+                let count = unsafe san_stream_read(descriptor, start, buffer.count)
                 if count > 0 { unsafe bytes.append(contentsOf: buffer.prefix(Int(count))) }
                 return count
             }

@@ -86,10 +86,16 @@ extension ByteCount {
 extension UInt64 {
     /// A number written in ASCII digits only: no sign, no space, nothing over the range.
     public init?(decimal text: some StringProtocol) {
-        guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
-            return nil
+        guard !text.isEmpty else { return nil }
+        var number: UInt64 = 0
+        for byte in text.utf8 {
+            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+            let (tens, isOver) = number.multipliedReportingOverflow(by: 10)
+            let (sum, isOverToo) = tens.addingReportingOverflow(UInt64(byte - UInt8(ascii: "0")))
+            guard !isOver, !isOverToo else { return nil }
+            number = sum
         }
-        self.init(text)
+        self = number
     }
 }
 
