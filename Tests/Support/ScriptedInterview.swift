@@ -45,4 +45,22 @@ public final class ScriptedInterview: UnitInterviewing {
         }
         throw StorageError(.timedOut, "Waited in vain for an answer of \(unit.hctl)")
     }
+
+    /// All at once.
+    public func ask(
+        _ units: [SCSIUnit], patience: Duration, until deadline: Deadline
+    ) async -> [HCTL: Result<LiveIdentity, StorageError>] {
+        await withTaskGroup(of: (HCTL, Result<LiveIdentity, StorageError>).self) { group in
+            for unit in units {
+                group.addTask { [self] in
+                    do throws(StorageError) {
+                        return (unit.hctl, .success(try await ask(unit, until: min(deadline, .after(patience)))))
+                    } catch {
+                        return (unit.hctl, .failure(error))
+                    }
+                }
+            }
+            return await group.reduce(into: [:]) { answers, answer in answers[answer.0] = answer.1 }
+        }
+    }
 }

@@ -4,6 +4,15 @@ public import SANModel
 public protocol UnitInterviewing: Sendable {
     /// - Throws: `not_found`, `unavailable`, `permission_denied`, `timed_out`, `cancelled`, `busy`, `backend_failure`, `host_failure`.
     func ask(_ unit: SCSIUnit, until deadline: Deadline) async throws(StorageError) -> LiveIdentity
+
+    /// Asks many units, some at a time, each within a time of its own: one that hangs is that unit's problem only.
+    ///
+    /// - Parameters:
+    ///   - patience: how long one unit may take.
+    ///   - deadline: for all of them.
+    func ask(
+        _ units: [SCSIUnit], patience: Duration, until deadline: Deadline
+    ) async -> [HCTL: Result<LiveIdentity, StorageError>]
 }
 
 /// Asks with `SG_IO` on the unit's block device, on a thread of its own.
@@ -15,6 +24,21 @@ public struct UnitInterview: UnitInterviewing {
 
     /// Asks a unit that is running; any other might hold the question for as long as its transport keeps commands (`replacement_timeout`).
     public func ask(_ unit: SCSIUnit, until deadline: Deadline) async throws(StorageError) -> LiveIdentity {
+        try await withBlockingThread(
+            named: "san-ask", until: deadline, waitingFor: InterviewRound.awaited(unit)
+        ) { () throws(StorageError) in try UnitInterview.answer(of: unit, until: deadline) }
+    }
+
+    /// With a few threads for all of them.
+    public func ask(
+        _ units: [SCSIUnit], patience: Duration, until deadline: Deadline
+    ) async -> [HCTL: Result<LiveIdentity, StorageError>] {
+        await InterviewRound(units, patience: patience, until: deadline, UnitInterview.answer).run()
+    }
+
+    /// Opens the unit's device and asks; blocks.
+    @Sendable
+    private static func answer(of unit: SCSIUnit, until deadline: Deadline) throws(StorageError) -> LiveIdentity {
         let name = unit.hctl.description
         guard let block = unit.block else {
             throw StorageError(.unavailable, "\(name) has no block device to be asked through", subject: .device(name))
@@ -24,49 +48,10 @@ public struct UnitInterview: UnitInterviewing {
                 .unavailable, "\(name) isn't asked what it is, as the kernel says that it is \(unit.stateText)",
                 subject: .device(name))
         }
-        return try await withBlockingThread(
-            named: "san-ask", until: deadline, waitingFor: "an answer of \(name) (\(block.name))"
-        ) { () throws(StorageError) in
-            let device = try OpenBlockDevice(block, .ask)
-            return try LiveIdentity.ask(device, unit: name, timeout: min(UnitInterview.commandTime, deadline.remaining))
-        }
+        let device = try OpenBlockDevice(block, .ask)
+        return try LiveIdentity.ask(device, unit: name, timeout: min(UnitInterview.commandTime, deadline.remaining))
     }
 }
-
-extension UnitInterviewing {
-    /// Asks many units, some at a time, each within a time of its own: one that hangs is that unit's problem only.
-    ///
-    /// - Parameters:
-    ///   - patience: how long one unit may take.
-    ///   - deadline: for all of them.
-    public func ask(
-        _ units: [SCSIUnit], patience: Duration, until deadline: Deadline
-    ) async -> [HCTL: Result<LiveIdentity, StorageError>] {
-        await withTaskGroup(of: (HCTL, Result<LiveIdentity, StorageError>).self) { group in
-            var answers: [HCTL: Result<LiveIdentity, StorageError>] = [:]
-            var rest = units[...]
-            func askNext() {
-                guard let unit = rest.popFirst() else { return }
-                group.addTask {
-                    do throws(StorageError) {
-                        return (unit.hctl, .success(try await ask(unit, until: min(deadline, .after(patience)))))
-                    } catch {
-                        return (unit.hctl, .failure(error))
-                    }
-                }
-            }
-            for _ in 0..<unitsAskedAtOnce { askNext() }
-            for await (hctl, answer) in group {
-                answers[hctl] = answer
-                askNext()
-            }
-            return answers
-        }
-    }
-}
-
-/// Threads that wait for units, for the most part.
-private let unitsAskedAtOnce = 32
 
 extension SCSIUnit {
     /// Whether commands reach it, as far as the kernel knows.
