@@ -50,7 +50,7 @@ let package = Package(
         ),
         .target(
             name: "SANBackendDirectory",
-            dependencies: ["SANEngine", "SANHost", "SANModel", "CLinux", system],
+            dependencies: ["SANImages", "SANEngine", "SANHost", "SANModel", "CLinux", system],
             swiftSettings: nativeSettings
         ),
         .target(
@@ -74,6 +74,9 @@ let package = Package(
         .target(
             name: "SANBlockVolumes", dependencies: ["SANEngine", "SANHost", "SANModel", "CLinux", system],
             swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANImages", dependencies: ["SANEngine", "SANHost", "SANModel", system], swiftSettings: nativeSettings
         ),
         .target(
             name: "SANEngine",
@@ -123,7 +126,8 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
-            name: "SANBackendDirectoryTests", dependencies: ["SANBackendDirectory", "SANTestSupport", system],
+            name: "SANBackendDirectoryTests",
+            dependencies: ["SANBackendDirectory", "SANImages", "SANTestSupport", system],
             swiftSettings: settings
         ),
         .testTarget(

@@ -6,6 +6,7 @@ import SystemPackage
 import Testing
 
 @testable import SANBackendDirectory
+@testable import SANImages
 
 #if canImport(Glibc)
     import Glibc

@@ -9,6 +9,7 @@ import SystemPackage
 import Testing
 
 @testable import SANBackendDirectory
+@testable import SANImages
 
 /// A pool on a private folder, and what a test needs to look at it from outside.
 struct DirectoryFixture {

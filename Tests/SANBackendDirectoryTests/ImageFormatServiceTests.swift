@@ -5,6 +5,7 @@ import SystemPackage
 import Testing
 
 @testable import SANBackendDirectory
+@testable import SANImages
 
 #if canImport(Glibc)
     import Glibc

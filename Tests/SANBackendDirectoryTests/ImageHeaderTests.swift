@@ -2,6 +2,7 @@ import SANModel
 import Testing
 
 @testable import SANBackendDirectory
+@testable import SANImages
 
 /// Headers made by hand after their documents, and headers that make no sense.
 @Suite struct ImageHeaderTests {

@@ -5,6 +5,7 @@ import SystemPackage
 import Testing
 
 @testable import SANBackendDirectory
+@testable import SANImages
 
 /// What qemu-img is told.
 @Suite struct QemuImgTests {

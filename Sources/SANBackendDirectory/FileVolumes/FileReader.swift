@@ -1,4 +1,5 @@
 import CLinux
+import SANImages
 import SANModel
 
 #if canImport(Glibc)
@@ -11,7 +12,7 @@ import SANModel
 struct FileReader {
     private let folder: OpenFile
     private let system: FileSystem
-    private var buffer = [UInt8](repeating: 0, count: ImageHeader.firstRead)
+    private var headers = HeaderReader()
 
     init(folder: OpenFile, system: FileSystem) {
         self.folder = folder
@@ -111,47 +112,9 @@ struct FileReader {
     private mutating func header(
         of file: OpenFile, name: String, _ status: FileStatus
     ) throws(StorageError) -> ImageHeader {
-        guard status.size > 0 else { return .spanningFile(.raw) }
-        let count = try file.read(into: &buffer, at: 0)
-        switch ImageHeader.parse(buffer.span.extracting(0..<count), fileSize: status.size) {
-        case .needs(let needed): return try longHeader(of: file, needed, status.size)
-        case .header(let header) where header.format == .raw && header.flaws.isEmpty:
-            return try distantHeader(of: file, name: name, status) ?? header
-        case .header(let header): return header
+        try headers.header(named: name, size: status.size, allocation: status.allocation) {
+            bytes, offset throws(StorageError) in try file.read(into: &bytes, at: offset)
         }
-    }
-
-    /// Reads again where a header is longer than the first read: each round needs more than the one before, up to a limit.
-    private func longHeader(of file: OpenFile, _ needed: Int, _ size: UInt64) throws(StorageError) -> ImageHeader {
-        var needed = needed
-        while true {
-            var bytes = [UInt8](repeating: 0, count: needed)
-            let count = try file.read(into: &bytes, at: 0)
-            switch ImageHeader.parse(bytes.span.extracting(0..<count), fileSize: size) {
-            case .header(let header): return header
-            case .needs(let more) where count == needed && more > needed: needed = more
-            case .needs: return .spanningFile(.raw, flaws: ["It became shorter while its header was read"])
-            }
-        }
-    }
-
-    /// What tells itself by other bytes than the first: iso, and by their names dmg and fixed vhd.
-    private mutating func distantHeader(
-        of file: OpenFile, name: String, _ status: FileStatus
-    ) throws(StorageError) -> ImageHeader? {
-        if ImageHeader.mayHaveFooter(name), status.size >= UInt64(ImageHeader.footerLength) {
-            var footer = [UInt8](repeating: 0, count: ImageHeader.footerLength)
-            let count = try file.read(into: &footer, at: status.size - UInt64(footer.count))
-            if let header = ImageHeader.parseFooter(footer.span.extracting(0..<count), fileSize: status.size) {
-                return header
-            }
-        }
-        // One block at most is the sparse image that 'qemu-img create' and we make: no descriptor can be 32 KiB into that.
-        let hasRoom = status.size >= ImageHeader.isoOffset + 2048
-        guard hasRoom, status.allocation > 4096 || name.lowercased().hasSuffix(".iso") else { return nil }
-        var descriptor = [UInt8](repeating: 0, count: 8)
-        let count = try file.read(into: &descriptor, at: ImageHeader.isoOffset)
-        return ImageHeader.parseISO(descriptor.span.extracting(0..<count))
     }
 }
 
@@ -177,29 +140,10 @@ extension FileReader {
 
     private func describe(_ name: String, path: String?, _ status: FileStatus, _ header: ImageHeader) -> Volume {
         var definition = base(name, .file, path: path)
-        definition.capacity = header.spansFile ? ByteCount(status.size) : header.capacity
-        definition.allocation = ByteCount(status.allocation)
-        definition.physical = status.size == 0 ? nil : ByteCount(status.size)
-        definition.target.format = header.format
         definition.target.permissions = status.permissions
         definition.target.timestamps = status.timestamps
-        definition.target.compat = header.compat
-        definition.target.clusterSize = header.clusterSize
-        definition.target.features = header.features
-        definition.target.encryption = header.encryption.map { EncryptionDefinition(format: $0) }
-        var problems: [Problem] = []
-        if !header.flaws.isEmpty {
-            let subject = StorageError.Subject.volume(name)
-            problems = header.flaws.map { Problem(code: .backendFailure, message: $0, subject: subject) }
-        }
-        if let backing = header.backing {
-            let (path, isClean) = BackingName.path(of: backing.name, in: folder.path)
-            definition.backingStore = BackingStore(path: path, format: backing.format)
-            if !isClean {
-                let message = "\(name): The name of its backing file isn't text"
-                problems.append(Problem(code: .backendFailure, message: message, subject: .volume(name)))
-            }
-        }
+        let problems = definition.take(
+            header, size: status.size, allocation: status.allocation, folder: folder.path)
         return Volume(definition, file: status.identity(on: system), problems: problems)
     }
 

@@ -1,5 +1,6 @@
 import CLinux
 import SANHost
+import SANImages
 import SANModel
 
 extension FileVolumes {

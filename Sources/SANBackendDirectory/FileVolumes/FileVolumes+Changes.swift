@@ -1,6 +1,7 @@
 import CLinux
 public import SANEngine
 import SANHost
+import SANImages
 public import SANModel
 import SystemPackage
 

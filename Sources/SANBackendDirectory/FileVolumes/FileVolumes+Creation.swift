@@ -1,6 +1,7 @@
 import CLinux
 public import SANEngine
 import SANHost
+import SANImages
 public import SANModel
 import SystemPackage
 
@@ -141,30 +142,5 @@ extension FileVolumes {
                 subject: .volume(plan.name.text))
         }
         try check(san_file_set_no_copy_on_write(file.descriptor, 1), cannot: "turn copy-on-write off for", file.path)
-    }
-}
-
-extension OperationContext {
-    /// The same with as much time as one wait may take, for what follows work as long as its data.
-    var renewed: OperationContext {
-        var copy = self
-        copy.deadline = .after(patience)
-        return copy
-    }
-}
-
-extension CreationPlan {
-    /// Whether making it takes as long as its capacity needs.
-    fileprivate var isPreallocated: Bool {
-        if case .image(_, let options) = kind { options.contains { $0.hasPrefix("preallocation=") } } else { false }
-    }
-
-    var requiredCapacity: ByteCount {
-        get throws(StorageError) {
-            guard let capacity else {
-                throw StorageError(.invalidArgument, "A volume needs a <capacity>", subject: .volume(name.text))
-            }
-            return capacity
-        }
     }
 }

@@ -1,5 +1,6 @@
 import SANEngine
 import SANHost
+import SANImages
 import SANModel
 import SystemPackage
 
@@ -205,16 +206,5 @@ extension CreationPlan {
     /// Whether the document only repeats what the origin stands on, as a clone's does.
     fileprivate func backingIsInherited(from origin: Volume) -> Bool {
         definition.backingStore?.path == origin.definition.backingStore?.path
-    }
-}
-
-extension ImageHeader {
-    /// Refuses images that are only a part: a copy would share, and QEMU open, files that a header names (CVE-2022-47951, CVE-2024-32498).
-    func refuseExternalData(of volume: Volume) throws(StorageError) {
-        guard hasExternalData else { return }
-        throw StorageError(
-            .unsupported,
-            "The header of '\(volume.name.printable)' says that its data is in another file, which sanctl doesn't open",
-            subject: .volume(volume.name.printable))
     }
 }

@@ -1,3 +1,4 @@
+import SANImages
 import SANModel
 
 /// Growing an overlay without opening what its header names.

@@ -1,5 +1,6 @@
 public import SANEngine
 public import SANHost
+import SANImages
 public import SANModel
 import SystemPackage
 

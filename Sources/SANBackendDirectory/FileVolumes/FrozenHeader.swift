@@ -1,3 +1,4 @@
+import SANImages
 import SANModel
 
 /// The start of an image as it was looked at, in a file of ours that QEMU is shown in its place.

@@ -1,4 +1,5 @@
 import CLinux
+import SANImages
 import SANModel
 import Synchronization
 
@@ -13,7 +14,7 @@ import Synchronization
 /// So nobody sees half a volume, a program that writes to a path can't be led astray by a link, and a killed process leaves something that
 /// is known to be rubbish: its lock is free, and the next creation or refresh removes it.
 final class Staging: Sendable {
-    static let prefix = ".sanctl-"
+    static let prefix = FileName.privatePrefix
     /// The names of files in it.
     static let volume = "volume"
     static let origin = "origin"

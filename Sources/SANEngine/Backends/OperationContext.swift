@@ -32,6 +32,15 @@ public struct OperationContext: Sendable {
     }
 }
 
+extension OperationContext {
+    /// The same with as much time as one wait may take, for what follows work as long as its data.
+    package var renewed: OperationContext {
+        var copy = self
+        copy.deadline = .after(patience)
+        return copy
+    }
+}
+
 /// Gives backends the values of secrets.
 public protocol SecretResolving: Sendable {
     /// Whether there is such a secret, with a value or without.

@@ -4,13 +4,17 @@ import SANModel
 import SystemPackage
 
 /// `qemu-img`, always told the format of every image; no image's header makes it open another file.
-struct QemuImg: Sendable {
-    let commands: any CommandRunner
+package struct QemuImg: Sendable {
+    private let commands: any CommandRunner
+
+    package init(commands: any CommandRunner) {
+        self.commands = commands
+    }
 
     /// The id of the secret object that options refer to.
-    static let secretID = "sec0"
+    package static let secretID = "sec0"
 
-    func create(
+    package func create(
         _ path: FilePath, format: String, options: [String], backing: Backing? = nil, capacity: ByteCount,
         passphrase: SecretBytes?, until deadline: Deadline
     ) async throws(StorageError) {
@@ -22,13 +26,13 @@ struct QemuImg: Sendable {
             arguments + [path.string, "\(capacity)"], passphrase, attempts: QemuImg.attempts, until: deadline)
     }
 
-    struct Backing: Sendable, Hashable {
-        var name: String
-        var format: String
+    package struct Backing: Sendable, Hashable {
+        package var name: String
+        package var format: String
     }
 
     /// - Parameter frozen: the overlay with the image's start, see ``FrozenHeader``; nil for raw data, whose bytes mean nothing to QEMU.
-    func convert(
+    package func convert(
         _ origin: FilePath, format: String, frozen: FilePath?, to path: FilePath, format target: String,
         options: [String], passphrase: SecretBytes?, until deadline: Deadline
     ) async throws(StorageError) {
@@ -38,17 +42,29 @@ struct QemuImg: Sendable {
         try await run(arguments, passphrase, attempts: QemuImg.attempts, until: deadline)
     }
 
-    struct Resize: Sendable, Hashable {
-        var format: String
-        var capacity: ByteCount
-        var shrinks: Bool
-        var allocates: Bool
-        var isEncrypted: Bool
+    package struct Resize: Sendable, Hashable {
+        package var format: String
+        package var capacity: ByteCount
+        package var shrinks: Bool
+        package var allocates: Bool
+        package var isEncrypted: Bool
         /// What QEMU takes for the backing file: never what the image's header names.
-        var backing: StandIn = .none
+        package var backing: StandIn
+
+        package init(
+            format: String, capacity: ByteCount, shrinks: Bool, allocates: Bool, isEncrypted: Bool,
+            backing: StandIn = .none
+        ) {
+            self.format = format
+            self.capacity = capacity
+            self.shrinks = shrinks
+            self.allocates = allocates
+            self.isEncrypted = isEncrypted
+            self.backing = backing
+        }
     }
 
-    func resize(
+    package func resize(
         _ path: FilePath, _ resize: Resize, passphrase: SecretBytes?, until deadline: Deadline
     ) async throws(StorageError) {
         var arguments = ["resize", "-q"] + QemuImg.secret(passphrase)
@@ -60,14 +76,14 @@ struct QemuImg: Sendable {
     }
 
     /// What takes the place of the backing file that a header may name.
-    enum StandIn: Sendable, Hashable {
+    package enum StandIn: Sendable, Hashable {
         case none
         /// A raw file that reads as zeros.
         case zeros(FilePath)
     }
 
     /// A block node as QEMU's `json:` pseudo-protocol has it.
-    static func blockNode(
+    package static func blockNode(
         _ path: FilePath, format: String, frozen: FilePath? = nil, backing: StandIn, encryption: String? = nil
     ) -> String {
         var file = fileNode(path)

@@ -1,13 +1,13 @@
 import SANModel
 
 /// The name of a backing file as its overlay has it: data, looked at as text only.
-enum BackingName {
+package enum BackingName {
     /// The path that a document shows.
     ///
     /// A relative name is taken from the overlay's folder, lexically; `json:` and URIs stay as they are.
     ///
     /// - Returns: also whether the name is text; escapes stand for what isn't.
-    static func path(of name: [UInt8], in folder: String) -> (path: String, isClean: Bool) {
+    package static func path(of name: [UInt8], in folder: String) -> (path: String, isClean: Bool) {
         guard let text = String(validating: name, as: UTF8.self), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
         else {
             return (String(decoding: name, as: UTF8.self).printable, false)
@@ -15,7 +15,7 @@ enum BackingName {
         return (resolve(text, in: folder), true)
     }
 
-    static func resolve(_ name: String, in folder: String) -> String {
+    package static func resolve(_ name: String, in folder: String) -> String {
         guard isPath(name) else { return name }
         var components: [Substring] = []
         let whole = name.hasPrefix("/") ? name : folder + "/" + name
@@ -26,7 +26,7 @@ enum BackingName {
     }
 
     /// Whether QEMU takes the name as a path: no `scheme:` before the first slash.
-    static func isPath(_ name: String) -> Bool {
+    package static func isPath(_ name: String) -> Bool {
         guard let colon = name.firstIndex(of: ":") else { return true }
         return name[..<colon].contains("/")
     }

@@ -36,7 +36,7 @@ public struct ImageHeader: Sendable, Hashable {
         flaws = []
     }
 
-    static func spanningFile(_ format: VolumeFormat, flaws: [String] = []) -> ImageHeader {
+    package static func spanningFile(_ format: VolumeFormat, flaws: [String] = []) -> ImageHeader {
         var header = ImageHeader(format)
         header.spansFile = true
         header.flaws = flaws

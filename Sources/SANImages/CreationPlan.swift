@@ -2,8 +2,8 @@ import SANEngine
 import SANModel
 
 /// What it takes to make a volume of a definition; found without touching anything.
-struct CreationPlan: Sendable {
-    enum Kind: Sendable, Hashable {
+package struct CreationPlan: Sendable {
+    package enum Kind: Sendable, Hashable {
         case folder
         /// Made by us; fully allocated, or as much of its start as the document says.
         case raw(allocation: ByteCount?)
@@ -13,16 +13,16 @@ struct CreationPlan: Sendable {
         case copy
     }
 
-    let name: FileName
-    let kind: Kind
-    let format: VolumeFormat
-    let capacity: ByteCount?
-    let backing: QemuImg.Backing?
-    let secret: SecretReference?
-    let definition: VolumeDefinition
+    package let name: FileName
+    package let kind: Kind
+    package let format: VolumeFormat
+    package let capacity: ByteCount?
+    package let backing: QemuImg.Backing?
+    package let secret: SecretReference?
+    package let definition: VolumeDefinition
 
     /// - Throws: `invalid_argument`, `unsupported`.
-    init(_ request: VolumeRequest) throws(StorageError) {
+    package init(_ request: VolumeRequest) throws(StorageError) {
         let definition = request.definition
         let hasOrigin = request.origin != nil
         self.definition = definition
@@ -56,6 +56,21 @@ struct CreationPlan: Sendable {
                 .unsupported,
                 "Volumes of the format '\(format.rawValue.printable)' can't be made: raw, qcow2, qcow, qed, vmdk, vdi, vpc, luks and dir can"
             )
+        }
+    }
+
+    /// Whether making it takes as long as its capacity needs.
+    package var isPreallocated: Bool {
+        if case .image(_, let options) = kind { options.contains { $0.hasPrefix("preallocation=") } } else { false }
+    }
+
+    /// - Throws: `invalid_argument` where the document has none.
+    package var requiredCapacity: ByteCount {
+        get throws(StorageError) {
+            guard let capacity else {
+                throw StorageError(.invalidArgument, "A volume needs a <capacity>", subject: .volume(name.text))
+            }
+            return capacity
         }
     }
 
@@ -163,7 +178,7 @@ struct CreationPlan: Sendable {
 
 extension VolumeFormat {
     /// QEMU's name of the driver for a format of ours.
-    var driver: String {
+    package var driver: String {
         switch self {
         case "iso": "raw"
         case "ploop": "parallels"
