@@ -4,21 +4,23 @@ import SANHost
 import SANModel
 import SystemPackage
 
-/// One thing to do with an open device, for one thread.
-enum BlockRequest: Sendable {
-    /// Reads whole blocks into the chunk's buffer; `start` says where in it the chunk's own bytes are.
-    case read(TransferChunk)
-    /// Writes the chunk; what it doesn't have of its first and last block is read from the device first.
-    case write(TransferChunk)
-    case zero(Range<UInt64>, ZeroMethod)
-    case flush
+/// An open block device, for the threads that move its bytes.
+struct DeviceAccess: RequestTarget {
+    let device: OpenBlockDevice
+    let geometry: TransferGeometry
 
-    /// Does it, blocking.
-    ///
-    /// - Returns: how many bytes were written.
+    var threadName: String { "san-block-io" }
+
+    func overdue(_ patience: Duration) -> StorageError {
+        StorageError(
+            .timedOut,
+            "\(device.name) didn't end a request within \(patience); the kernel may still carry it out: look at its paths",
+            subject: .device(device.name))
+    }
+
     /// - Throws: `unsupported`, `not_found` for a device that is gone, `backend_failure`, `busy`, `timed_out`.
-    func perform(on device: OpenBlockDevice, _ geometry: TransferGeometry) throws(StorageError) -> UInt64 {
-        switch self {
+    func perform(_ request: StorageRequest) throws(StorageError) -> UInt64 {
+        switch request {
         case .read(let chunk):
             guard let buffer = chunk.buffer else { return 0 }
             let base = geometry.roundedDown(chunk.offset)
@@ -26,7 +28,7 @@ enum BlockRequest: Sendable {
             return 0
         case .write(let chunk):
             guard let buffer = chunk.buffer else { return 0 }
-            try BlockRequest.write(chunk, buffer, to: device, geometry.blockSize)
+            try DeviceAccess.write(chunk, buffer, to: device, geometry.blockSize)
             return chunk.length
         case .zero(let range, let method):
             let count = range.upperBound - range.lowerBound
@@ -76,19 +78,6 @@ enum BlockRequest: Sendable {
             }
         }
     }
-}
-
-/// How blocks are made to read as zeros, or given back.
-enum ZeroMethod: Sendable, Hashable {
-    /// Deallocated, where the device promises that they read as zeros then (`WRITE SAME` with `UNMAP`, `WRITE ZEROES`).
-    case punch
-    /// Written, by the device itself where it can.
-    case write
-    /// For `trim` only: what is read afterwards is the device's affair.
-    case discard
-
-    /// The bytes of one request: small enough to end within any patience where the kernel has to write zeros itself.
-    var runLength: UInt64 { self == .discard ? 1 << 30 : 32 << 20 }
 }
 
 extension OpenBlockDevice {

@@ -1,22 +1,21 @@
-import SANEngine
 import SANHost
 import SANModel
 import Synchronization
 
-/// Carries out requests on a device, several at once, each on one of a few threads.
+/// Carries out requests on a volume, several at once, each on one of a few threads.
 ///
-/// A call on a device whose paths are lost can't be ended. Whoever waits gives up on it after its patience; the thread keeps the device open
-/// until the kernel lets it go, and then ends.
-final class RequestQueue: Sendable {
-    struct Outcome: Sendable {
-        var tag: Int
-        var written: UInt64
-        var failure: StorageError?
+/// A call on storage that doesn't answer can't be ended. Whoever waits gives up on it after its patience; the thread keeps the volume open
+/// until the call comes back, and then ends.
+package final class RequestQueue: Sendable {
+    package struct Outcome: Sendable {
+        package var tag: Int
+        package var written: UInt64
+        package var failure: StorageError?
     }
 
     private struct State {
-        var waiting: [(tag: Int, request: BlockRequest)] = []
-        /// Since when each request has been with the device.
+        var waiting: [(tag: Int, request: StorageRequest)] = []
+        /// Since when each request has been with the storage.
         var running: [Int: ContinuousClock.Instant] = [:]
         var outcomes: [Outcome] = []
         var isClosed = false
@@ -25,29 +24,29 @@ final class RequestQueue: Sendable {
     private let state = Mutex(State())
     private let work = Event()
     private let wake: WakeSignal
-    private let name: String
+    private let overdue: @Sendable (Duration) -> StorageError
 
     /// How many requests are under way at once, each with a thread.
-    static let window = 8
+    package static let window = 8
 
     /// - Parameter wake: signalled after each request, too.
-    init(_ device: OpenBlockDevice, _ geometry: TransferGeometry, wake: WakeSignal) {
+    package init(_ target: some RequestTarget, wake: WakeSignal) {
         self.wake = wake
-        name = device.name
+        overdue = { target.overdue($0) }
         for _ in 0..<RequestQueue.window {
-            OneShotThread.start(name: "san-block-io") { [self] in
-                while let (tag, request) = next() { finish(tag, RequestQueue.perform(request, on: device, geometry)) }
+            OneShotThread.start(name: target.threadName) { [self] in
+                while let (tag, request) = next() { finish(tag, RequestQueue.perform(request, on: target)) }
             }
         }
     }
 
     /// Lets the threads end, after what they are at.
-    func close() {
+    package func close() {
         state.withLock { $0.isClosed = true }
         for _ in 0..<RequestQueue.window { work.signal() }
     }
 
-    func submit(_ request: BlockRequest, tag: Int) {
+    package func submit(_ request: StorageRequest, tag: Int) {
         state.withLock { $0.waiting.append((tag, request)) }
         work.signal()
     }
@@ -55,8 +54,8 @@ final class RequestQueue: Sendable {
     /// Waits for requests to end; nothing where something else happened that is worth a look.
     ///
     /// - Parameter patience: how long one request may take.
-    /// - Throws: `timed_out`; the request is still with the device then.
-    func wait(patience: Duration) throws(StorageError) -> [Outcome] {
+    /// - Throws: `timed_out`; the request is still with the storage then.
+    package func wait(patience: Duration) throws(StorageError) -> [Outcome] {
         let (outcomes, oldest) = state.withLock { state in
             let outcomes = state.outcomes
             state.outcomes = []
@@ -65,10 +64,7 @@ final class RequestQueue: Sendable {
         if !outcomes.isEmpty { return outcomes }
         let deadline = oldest.map { Deadline($0.advanced(by: patience)) }
         if deadline?.hasPassed == true {
-            throw StorageError(
-                .timedOut,
-                "\(name) didn't end a request within \(patience); the kernel may still carry it out: look at its paths",
-                subject: .device(name))
+            throw overdue(patience)
         }
         _ = Poll.wait([.init(descriptor: wake.descriptor, events: Poll.readable)], until: deadline)
         wake.drain()
@@ -78,10 +74,10 @@ final class RequestQueue: Sendable {
         }
     }
 
-    private func next() -> (Int, BlockRequest)? {
+    private func next() -> (Int, StorageRequest)? {
         while true {
             work.wait()
-            let (isClosed, taken) = state.withLock { state -> (Bool, (Int, BlockRequest)?) in
+            let (isClosed, taken) = state.withLock { state -> (Bool, (Int, StorageRequest)?) in
                 if state.isClosed { return (true, nil) }
                 guard !state.waiting.isEmpty else { return (false, nil) }
                 let first = state.waiting.removeFirst()
@@ -105,10 +101,10 @@ final class RequestQueue: Sendable {
     }
 
     private static func perform(
-        _ request: BlockRequest, on device: OpenBlockDevice, _ geometry: TransferGeometry
+        _ request: StorageRequest, on target: some RequestTarget
     ) -> Result<UInt64, StorageError> {
         do throws(StorageError) {
-            return .success(try request.perform(on: device, geometry))
+            return .success(try target.perform(request))
         } catch {
             return .failure(error)
         }

@@ -1,13 +1,12 @@
-import SANEngine
 import SANHost
 import SANModel
 
-/// Writes pieces to a device with several requests under way.
-struct BlockWriter<Source: PieceSource> {
+/// Writes pieces to a volume with several requests under way.
+package struct RequestWriter<Source: PieceSource> {
     private struct Piece {
         var chunk: TransferChunk
         /// How zeros are written; nil for data.
-        var method: ZeroMethod?
+        var method: StorageRequest.Zeroing?
     }
 
     private let queue: RequestQueue
@@ -16,7 +15,7 @@ struct BlockWriter<Source: PieceSource> {
     private let report: (UInt64) -> Void
     private var source: Source
     /// What is left to try for zeros; the first is in use.
-    private var methods: [ZeroMethod]
+    private var methods: [StorageRequest.Zeroing]
 
     private var inFlight: [Int: Piece] = [:]
     /// Zeros that haven't been sent.
@@ -34,8 +33,9 @@ struct BlockWriter<Source: PieceSource> {
     ///   - methods: ways to write zeros, the best first.
     ///   - patience: how long one request may take.
     ///   - report: hears how many bytes have been written.
-    init(
-        _ source: Source, to queue: RequestQueue, methods: [ZeroMethod], stop: StopRequest, patience: Duration,
+    package init(
+        _ source: Source, to queue: RequestQueue, methods: [StorageRequest.Zeroing], stop: StopRequest,
+        patience: Duration,
         report: @escaping (UInt64) -> Void
     ) {
         self.source = source
@@ -46,11 +46,11 @@ struct BlockWriter<Source: PieceSource> {
         self.report = report
     }
 
-    /// Writes all pieces, and has the device put them on its medium.
+    /// Writes all pieces, and has the storage put them on its medium.
     ///
     /// - Returns: bytes covered, and bytes really sent.
-    /// - Throws: `cancelled`, the source's failure, the device's, `timed_out`; ``safe`` tells how far it came.
-    mutating func run() throws(StorageError) -> (covered: UInt64, moved: UInt64) {
+    /// - Throws: `cancelled`, the source's failure, the storage's, `timed_out`; ``safe`` tells how far it came.
+    package mutating func run() throws(StorageError) -> (covered: UInt64, moved: UInt64) {
         do throws(StorageError) {
             while try advance() {}
             try flush()
@@ -65,7 +65,7 @@ struct BlockWriter<Source: PieceSource> {
     }
 
     /// How many bytes from the first on have been written.
-    var safe: UInt64 {
+    package var safe: UInt64 {
         guard let begin else { return 0 }
         let open = (inFlight.values.map(\.chunk) + zeros).map(\.offset)
         return max(begin, min(open.min() ?? .max, failedAt, taken)) - begin
@@ -115,7 +115,7 @@ struct BlockWriter<Source: PieceSource> {
         send(Piece(chunk: chunk, method: method), .zero(chunk.offset..<chunk.end, method))
     }
 
-    private mutating func send(_ piece: Piece, _ request: BlockRequest) {
+    private mutating func send(_ piece: Piece, _ request: StorageRequest) {
         inFlight[nextTag] = piece
         queue.submit(request, tag: nextTag)
         nextTag += 1

@@ -1,9 +1,8 @@
-import SANEngine
 import SANHost
 import SANModel
 
-/// Reads a range of a device with several requests under way.
-struct BlockReader<Sink: ChunkSink> {
+/// Reads a range of a volume with several requests under way.
+package struct RequestReader<Sink: ChunkSink> {
     private let queue: RequestQueue
     private let geometry: TransferGeometry
     private let range: Range<UInt64>
@@ -21,7 +20,7 @@ struct BlockReader<Sink: ChunkSink> {
     private var reported: UInt64 = 0
     private var failure: StorageError?
 
-    init(
+    package init(
         _ range: Range<UInt64>, _ geometry: TransferGeometry, of queue: RequestQueue, to sink: Sink, stop: StopRequest,
         patience: Duration, report: @escaping (UInt64) -> Void
     ) {
@@ -36,8 +35,8 @@ struct BlockReader<Sink: ChunkSink> {
         delivered = range.lowerBound
     }
 
-    /// - Throws: `cancelled`, the device's failure, the sink's, `timed_out`.
-    mutating func run() throws(StorageError) {
+    /// - Throws: `cancelled`, the storage's failure, the sink's, `timed_out`.
+    package mutating func run() throws(StorageError) {
         while true {
             if failure == nil, stop.isRequested { failure = StorageError(.cancelled, "The transfer was cancelled") }
             if failure == nil { failure = sink.failure }
