@@ -42,8 +42,8 @@ let package = Package(
         .target(
             name: "SANBackends",
             dependencies: [
-                "SANBackendDirectory", "SANBackendISCSI", "SANBackendISCSIDirect", "SANBackendMultipath",
-                "SANBackendSCSI", "SANEngine",
+                "SANBackendDirectory", "SANBackendGluster", "SANBackendISCSI", "SANBackendISCSIDirect",
+                "SANBackendMultipath", "SANBackendSCSI", "SANEngine",
                 "SANHost", "SANModel",
             ],
             swiftSettings: settings
@@ -51,6 +51,13 @@ let package = Package(
         .target(
             name: "SANBackendDirectory",
             dependencies: ["SANImages", "SANEngine", "SANHost", "SANModel", "CLinux", system],
+            swiftSettings: nativeSettings
+        ),
+        .target(
+            name: "SANBackendGluster",
+            dependencies: [
+                "SANImages", "SANEngine", "SANHost", "SANXML", "SANModel", "CGlusterFS", "CLinux", system,
+            ],
             swiftSettings: nativeSettings
         ),
         .target(
@@ -96,6 +103,8 @@ let package = Package(
         ),
         .target(name: "SANModel", swiftSettings: settings),
         .target(name: "CLinux"),
+        // libgfapi is loaded at run time; its header checks the signatures.
+        .target(name: "CGlusterFS"),
         // No system library target, as those have no code of their own: its log function can't be written in Swift.
         .target(name: "CDeviceMapper", linkerSettings: [.linkedLibrary("devmapper")]),
         .target(
@@ -128,6 +137,11 @@ let package = Package(
         .testTarget(
             name: "SANBackendDirectoryTests",
             dependencies: ["SANBackendDirectory", "SANImages", "SANTestSupport", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANBackendGlusterTests",
+            dependencies: ["SANBackendGluster", "SANEngine", "SANHost", "SANModel", "SANTestSupport", system],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,4 +1,5 @@
 import SANBackendDirectory
+import SANBackendGluster
 import SANBackendISCSI
 import SANBackendISCSIDirect
 import SANBackendMultipath
@@ -17,6 +18,7 @@ public enum Backends {
     ) -> [any StorageBackend] {
         [
             DirectoryBackend(host: host, commands: commands),
+            GlusterBackend(host: host, commands: commands),
             ISCSIBackend(host: host, commands: commands, events: events),
             ISCSIDirectBackend(host: host),
             MultipathBackend(host: host, mapper: host.deviceMapper),

@@ -1,0 +1,111 @@
+import CGlusterFS
+import SANEngine
+import SANHost
+import SANModel
+import Synchronization
+
+/// An open file of a volume; every call blocks, and the file is closed with the value.
+@safe
+final class GlusterFile: Sendable {
+    /// The address of the library's `struct glfs_fd`, which any thread may use.
+    private let address: UInt
+    /// For messages.
+    let uri: String
+
+    init(adopting file: OpaquePointer, uri: String) {
+        address = UInt(bitPattern: file)
+        self.uri = uri
+    }
+
+    deinit {
+        // Closing asks the bricks: whoever lets go of the file last may be a thread that mustn't wait.
+        let address = address
+        OneShotThread.start(name: "san-gluster-end") {
+            Poll.blockBrokenPipeSignal()
+            if let file = unsafe OpaquePointer(bitPattern: address) { _ = unsafe san_gluster_close(file) }
+        }
+    }
+
+    private var file: OpaquePointer {
+        get throws(StorageError) {
+            guard let file = unsafe OpaquePointer(bitPattern: address) else {
+                throw StorageError(.invalidState, "'\(uri.printable)' isn't open")
+            }
+            return unsafe file
+        }
+    }
+
+    func status() throws(StorageError) -> GlusterStatus {
+        var status = san_gluster_status()
+        try check(unsafe san_gluster_status(try file, &status), cannot: "look at", uri)
+        return GlusterStatus(status)
+    }
+
+    /// - Returns: how many bytes there were; fewer than asked for at the end of the file.
+    func read(into buffer: inout [UInt8], at offset: UInt64) throws(StorageError) -> Int {
+        let file = try unsafe file
+        let count = unsafe buffer.withUnsafeMutableBytes { bytes in
+            guard let start = bytes.baseAddress else { return Int64(0) }
+            return unsafe san_gluster_read(file, start, bytes.count, offset)
+        }
+        return Int(try check(count, cannot: "read", uri))
+    }
+
+    func read(_ buffer: TransferBuffer, _ range: Range<Int>, at offset: UInt64) throws(StorageError) {
+        let file = try unsafe file
+        let count = unsafe buffer.withBytes { memory in
+            guard let start = unsafe memory.baseAddress?.advanced(by: range.lowerBound) else { return Int64(0) }
+            return unsafe san_gluster_read(file, start, range.count, offset)
+        }
+        guard try check(count, cannot: "read", uri) == range.count else {
+            throw StorageError(
+                .backendFailure,
+                "'\(uri.printable)' gave \(count) of \(range.count) bytes at \(offset): it became shorter",
+                subject: .path(uri.printable))
+        }
+    }
+
+    func write(_ buffer: TransferBuffer, _ range: Range<Int>, at offset: UInt64) throws(StorageError) {
+        let file = try unsafe file
+        let count = unsafe buffer.withBytes { memory in
+            guard let start = unsafe memory.baseAddress?.advanced(by: range.lowerBound) else { return Int64(0) }
+            return unsafe san_gluster_write(file, start, range.count, offset)
+        }
+        try check(count, cannot: "write to", uri)
+    }
+
+    func truncate(to size: UInt64) throws(StorageError) {
+        guard size <= UInt64(Int64.max) else { throw tooLong(size) }
+        try check(unsafe san_gluster_truncate(try file, size), cannot: "change the size of", uri)
+    }
+
+    func allocate(_ range: Range<UInt64>) throws(StorageError) {
+        guard range.upperBound <= UInt64(Int64.max) else { throw tooLong(range.upperBound) }
+        try check(
+            unsafe san_gluster_allocate(try file, range.lowerBound, range.upperBound - range.lowerBound),
+            cannot: "allocate space for", uri)
+    }
+
+    /// Gives blocks back; the size stays.
+    func punch(_ range: Range<UInt64>) throws(StorageError) {
+        try check(
+            unsafe san_gluster_punch(try file, range.lowerBound, range.upperBound - range.lowerBound),
+            cannot: "make a hole in", uri)
+    }
+
+    func sync() throws(StorageError) {
+        try check(unsafe san_gluster_sync(try file), cannot: "flush", uri)
+    }
+
+    /// Takes the file for this process and value alone, among those that ask in this way.
+    ///
+    /// - Throws: `busy`.
+    func lock() throws(StorageError) {
+        try check(
+            unsafe san_gluster_try_lock(try file, UInt64.random(in: 1...UInt64.max)), cannot: "have to itself", uri)
+    }
+
+    private func tooLong(_ size: UInt64) -> StorageError {
+        StorageError(.invalidArgument, "A file of \(size) bytes is over 2^63 - 1", subject: .path(uri.printable))
+    }
+}

@@ -1,0 +1,91 @@
+public import SANEngine
+public import SANModel
+import Synchronization
+
+extension GlusterPool {
+    /// Reads the folder in one pass, and the header of every file in it, several at once.
+    ///
+    /// - Throws: `not_found` where the volume or the folder has gone, `unavailable`, `timed_out`, `cancelled`, `permission_denied`.
+    public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
+        let source = source
+        let listing = try await call("the list", context) { volume throws(StorageError) in
+            try Listing(of: source, on: volume)
+        }
+        let shares = min(Listing.readers, (listing.entries.count + Listing.batch - 1) / Listing.batch)
+        let connection = try await connections.connection(to: source, until: context.deadline)
+        let what = "the headers of the files of '\(source.uri)'"
+        let results = await withTaskGroup(of: Result<[Listing.Batch], StorageError>.self) { group in
+            for _ in 0..<shares {
+                group.addTask {
+                    do throws(StorageError) {
+                        return .success(
+                            try await connection.call(what, until: context.deadline) { volume throws(StorageError) in
+                                listing.takeBatches(volume, source)
+                            })
+                    } catch {
+                        return .failure(error)
+                    }
+                }
+            }
+            var results: [Result<[Listing.Batch], StorageError>] = []
+            for await result in group { results.append(result) }
+            return results
+        }
+        var batches: [Listing.Batch] = []
+        for result in results { batches += try result.get() }
+        var snapshot = listing.snapshot
+        snapshot.volumes.reserveCapacity(listing.entries.count)
+        for batch in batches.sorted(by: { $0.start < $1.start }) { snapshot.volumes += batch.volumes }
+        return snapshot
+    }
+}
+
+/// One listing of a folder: its names, which threads take in batches.
+private final class Listing: Sendable {
+    static let batch = 64
+    /// Each waits for a brick most of the time.
+    static let readers = 8
+
+    struct Batch: Sendable {
+        var start: Int
+        var volumes: [Volume]
+    }
+
+    let entries: [GlusterEntries.Entry]
+    let snapshot: PoolSnapshot
+    /// Holds what the library keeps of the entries.
+    private let list: GlusterEntries
+    private let next = Atomic(0)
+
+    init(of source: GlusterSource, on volume: GlusterVolume) throws(StorageError) {
+        do throws(StorageError) {
+            guard try volume.status(of: source.path, following: true).kind == .folder else {
+                throw StorageError(
+                    .invalidState, "'\(source.uri)' isn't a folder", subject: .path(source.uri.printable))
+            }
+        } catch  where error.code == .notFound {
+            throw StorageError(
+                .notFound, "There is no folder '\(source.path.printable)' on the Gluster volume '\(source.volume)'",
+                subject: .path(source.uri.printable))
+        }
+        let space = try volume.space(at: source.path)
+        snapshot = PoolSnapshot(
+            capacity: ByteCount(space.capacity), allocation: ByteCount(space.capacity - space.free),
+            available: ByteCount(space.free))
+        list = try volume.entries(of: source.path)
+        entries = list.entries
+        Staging.sweep(entries, of: source, on: volume)
+    }
+
+    /// Takes batches until none is left.
+    func takeBatches(_ volume: GlusterVolume, _ source: GlusterSource) -> [Batch] {
+        var reader = GlusterReader(volume: volume, source: source)
+        var batches: [Batch] = []
+        while true {
+            let start = next.add(Listing.batch, ordering: .relaxed).oldValue
+            guard start < entries.count else { return batches }
+            let part = entries[start..<min(start + Listing.batch, entries.count)]
+            batches.append(Batch(start: start, volumes: part.compactMap { reader.volume(of: $0) }))
+        }
+    }
+}

@@ -1,0 +1,276 @@
+public import SANEngine
+import SANHost
+import SANImages
+public import SANModel
+
+extension GlusterPool: VolumeProvisioning {
+    /// Makes a volume: a folder, a raw file, or an image that `qemu-img` makes.
+    ///
+    /// It gets its name when it is whole.
+    ///
+    /// - Throws: `already_exists`, `invalid_argument`, `unsupported`, `unavailable` where `qemu-img` is missing or a brick is down.
+    public func createVolume(
+        _ request: VolumeRequest, in context: OperationContext
+    ) async throws(StorageError) -> Change<Volume> {
+        guard request.origin == nil else {
+            throw StorageError(
+                .unsupported,
+                "A gluster pool can't fill a new volume from another one: create it, then 'volume download' and 'volume upload'",
+                subject: .volume(request.definition.name.printable))
+        }
+        let plan = try CreationPlan(request)
+        let name = try StagingName.checked(plan.name.text)
+        guard !plan.definition.target.noCopyOnWrite else {
+            throw StorageError(.unsupported, "<nocow/> is for btrfs, not for Gluster", subject: .volume(name))
+        }
+        switch plan.kind {
+        case .folder: try await makeFolder(name, plan, context)
+        case .raw(let allocation):
+            let capacity = try plan.requiredCapacity
+            try await publish(name, plan, context) { file throws(StorageError) in
+                try await call("the size", context) { _ throws(StorageError) in
+                    try file.truncate(to: capacity.bytes)
+                }
+                try await allocate(0..<min(allocation ?? capacity, capacity).bytes, of: file, context)
+            }
+        case .image(let format, let options): try await makeImage(name, plan, format, options, context)
+        case .copy:
+            throw StorageError(
+                .unsupported, "A \(plan.format) volume can only be copied from another one", subject: .volume(name))
+        }
+        return .changed(try await inspect(name, in: context.renewed))
+    }
+
+    private func makeFolder(
+        _ name: String, _ plan: CreationPlan, _ context: OperationContext
+    ) async throws(StorageError) {
+        let (source, permissions) = (source, plan.definition.target.permissions ?? Permissions())
+        try await call("the new folder", context) { volume throws(StorageError) in
+            try Staging.refuse(name, of: source, on: volume)
+            let path = source.path(of: name)
+            try volume.makeFolder(path, mode: 0o700)
+            do throws(StorageError) {
+                try volume.apply(permissions, defaultMode: 0o711, to: path)
+            } catch {
+                do throws(StorageError) {
+                    try volume.removeFolder(path)
+                } catch let undo {
+                    throw error.adding(cause: undo)
+                }
+                throw error
+            }
+        }
+    }
+
+    /// Has a file made under a name that no volume has, and then gives it its own.
+    private func publish(
+        _ name: String, _ plan: CreationPlan, _ context: OperationContext,
+        _ fill: (GlusterFile) async throws(StorageError) -> Void
+    ) async throws(StorageError) {
+        let (source, permissions) = (source, plan.definition.target.permissions ?? Permissions())
+        let staging = try await call("the new file", context) { volume throws(StorageError) in
+            try Staging(for: name, of: source, on: volume)
+        }
+        do throws(StorageError) {
+            try await fill(staging.file)
+            // The data may have taken longer than the operation's deadline.
+            try await call("the new file", context.renewed) { volume throws(StorageError) in
+                try staging.publish(as: name, permissions, on: volume)
+            }
+        } catch {
+            await discard(staging, context)
+            throw error
+        }
+    }
+
+    /// Removes what a failed or cancelled creation has made, unless its storage hangs: this task's own waits end at once where it is cancelled.
+    private func discard(_ staging: Staging, _ context: OperationContext) async {
+        let removal = Task {
+            let context = context.renewed
+            try? await call("the unfinished file", context) { staging.discard(on: $0) }  // what is left is swept later
+        }
+        await removal.value
+    }
+
+    /// Has the bricks take the space, a piece at a time; writes zeros where they can't.
+    private func allocate(
+        _ range: Range<UInt64>, of file: GlusterFile, _ context: OperationContext
+    ) async throws(StorageError) {
+        var lower = range.lowerBound
+        while lower < range.upperBound {
+            let piece = lower..<min(range.upperBound, lower + GlusterPool.allocationPiece)
+            do throws(StorageError) {
+                try await call("the space", context.renewed) { _ throws(StorageError) in try file.allocate(piece) }
+            } catch  where error.code == .unsupported {
+                try await call("the space", context.renewed) { _ throws(StorageError) in
+                    let zeros = TransferBuffer(count: 1 << 20)
+                    var position = piece.lowerBound
+                    while position < min(piece.upperBound, piece.lowerBound + GlusterPool.zeroPiece) {
+                        let count = Int(min(piece.upperBound - position, UInt64(zeros.count)))
+                        try file.write(zeros, 0..<count, at: position)
+                        position += UInt64(count)
+                    }
+                }
+                lower = min(piece.upperBound, lower + GlusterPool.zeroPiece)
+                continue
+            }
+            lower = piece.upperBound
+        }
+    }
+
+    /// What one call allocates, and what is written where there is no such call: little enough to end within any patience.
+    private static let allocationPiece: UInt64 = 4 << 30
+    private static let zeroPiece: UInt64 = 32 << 20
+
+    /// Has `qemu-img` make the image in a private folder of this host, and moves what is in it: tables, no data.
+    ///
+    /// QEMU's own way to Gluster ends with `glfs_fini`, which takes ten seconds.
+    private func makeImage(
+        _ name: String, _ plan: CreationPlan, _ format: String, _ options: [String], _ context: OperationContext
+    ) async throws(StorageError) {
+        let capacity = try plan.requiredCapacity
+        var passphrase: SecretBytes?
+        if let secret = plan.secret { passphrase = try await context.secrets.value(for: secret, usage: .volume) }
+        let takesSpace = options.contains("preallocation=falloc")
+        let options = options.map { $0 == "preallocation=falloc" ? "preallocation=metadata" : $0 }
+        let draft = try await ImageDraft.make(on: host, until: context.deadline)
+        let result: Result<Void, StorageError>
+        do throws(StorageError) {
+            try await QemuImg(commands: commands).create(
+                draft.image, format: format, options: options, backing: plan.backing, capacity: capacity,
+                passphrase: passphrase, until: plan.isPreallocated ? .never : context.deadline)
+            try await publish(name, plan, context.renewed) { file throws(StorageError) in
+                let end = try await draft.opened()
+                let size = end.size.map { UInt64(max(0, $0)) } ?? 0
+                _ = try await GlusterAccess.transfer(file, size: .max, named: name).upload(
+                    end, TransferRequest(isSparse: true), length: size, in: context.silent)
+                // QEMU reads whole sectors, and Gluster has none behind the end (QEMU 7.2: "Could not read L1 table").
+                let whole = (size + 511) / 512 * 512
+                if whole > size {
+                    try await call("the size", context.renewed) { _ throws(StorageError) in
+                        try file.truncate(to: whole)
+                    }
+                }
+                if takesSpace { try await allocate(0..<whole, of: file, context) }
+            }
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await draft.remove()
+        try result.get()
+    }
+
+    /// Changes the size of a raw file.
+    ///
+    /// - Throws: `unsupported` for images and folders, `not_found`, `invalid_state` where another file has taken the name.
+    public func resizeVolume(
+        _ volume: Volume, to request: ResizeRequest, in context: OperationContext
+    ) async throws(StorageError) -> Change<Volume> {
+        let source = source
+        let (file, size) = try await call("the file '\(volume.name.printable)'", context) {
+            connected throws(StorageError) in
+            let file = try source.openListed(volume, writing: true, on: connected)
+            let status = try file.status()
+            var reader = GlusterReader(volume: connected, source: source)
+            guard try reader.header(of: file, volume.name, status).spansFile else {
+                throw StorageError(
+                    .unsupported,
+                    "'\(volume.name.printable)' is an image, and in a gluster pool only raw volumes can be resized: "
+                        + "use 'qemu-img resize' on its URI",
+                    subject: .volume(volume.name.printable))
+            }
+            return (file, status.size)
+        }
+        let wanted = request.capacity.bytes
+        guard wanted != size else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
+        try await call("the size", context) { _ throws(StorageError) in try file.truncate(to: wanted) }
+        if request.allocates, wanted > size {
+            do throws(StorageError) {
+                try await allocate(size..<wanted, of: file, context)
+            } catch {
+                do throws(StorageError) {
+                    try await call("the size", context.renewed) { _ throws(StorageError) in try file.truncate(to: size)
+                    }
+                } catch let undo {
+                    throw error.adding(cause: undo)
+                }
+                throw error
+            }
+        }
+        return .changed(try await inspect(volume.name, in: context.renewed))
+    }
+
+    /// Removes a volume: a file, a link, or an empty folder.
+    ///
+    /// Snapshots inside of a qcow2 file go with it.
+    ///
+    /// - Throws: `invalid_state` for a folder that isn't empty and where another file has taken the name, `invalid_argument` for a file
+    ///   whose name no volume can have.
+    public func deleteVolume(
+        _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
+    ) async throws(StorageError) -> Change<Void> {
+        // It is listed under another name than its own: not to find it doesn't mean that it is gone.
+        if let unusable = volume.problems.first(where: { $0.code == .invalidArgument }) {
+            throw StorageError(unusable.code, unusable.message, subject: unusable.subject)
+        }
+        let name = try StagingName.checked(volume.name)
+        let source = source
+        return try await call("the file '\(name)'", context) { connected throws(StorageError) in
+            let path = source.path(of: name)
+            do throws(StorageError) {
+                let status = try connected.status(of: path)
+                // A link is listed as what it leads to.
+                let shown = status.kind == .link ? try connected.status(of: path, following: true) : status
+                try source.compare(shown, with: volume)
+                if status.kind == .folder { try connected.removeFolder(path) } else { try connected.remove(path) }
+                return .changed(())
+            } catch  where error.code == .notFound {
+                return .unchanged(())
+            }
+        }
+    }
+}
+
+extension GlusterSource {
+    /// Opens the file of a volume that was listed, after making sure that it is still that file.
+    ///
+    /// - Throws: `not_found`, `unsupported` for a link and for a folder, `invalid_state` where another file has taken its name.
+    func openListed(_ volume: Volume, writing: Bool, on connected: GlusterVolume) throws(StorageError) -> GlusterFile {
+        let name = try StagingName.checked(volume.name)
+        do throws(StorageError) {
+            let named = try connected.status(of: path(of: name))
+            guard named.kind == .file else {
+                throw StorageError(
+                    .unsupported,
+                    named.kind == .link
+                        ? "'\(name)' is a link: use the volume that it leads to"
+                        : "'\(name)' isn't a file, so it has no data of its own",
+                    subject: .volume(name))
+            }
+            let file = try connected.open(path(of: name), writing: writing)
+            try compare(try file.status(), with: volume)
+            return file
+        } catch  where error.code == .notFound {
+            throw missing(name)
+        }
+    }
+
+    /// A name is a label: the number made of the gfid says whether it is still the same file.
+    func compare(_ status: GlusterStatus, with volume: Volume) throws(StorageError) {
+        guard let listed = volume.file, !status.identity.isSame(as: listed) else { return }
+        throw StorageError(
+            .invalidState, "'\(volume.name.printable)' isn't the file that was listed any more: refresh the pool",
+            subject: .volume(volume.name.printable))
+    }
+}
+
+extension OperationContext {
+    /// The same without anybody who hears of the progress.
+    fileprivate var silent: OperationContext {
+        OperationContext(
+            deadline: deadline, patience: patience, secrets: secrets, coordinator: coordinator,
+            activations: activations,
+            logger: logger)
+    }
+}

@@ -1,0 +1,47 @@
+public import SANEngine
+import SANHost
+import SANImages
+public import SANModel
+
+/// A folder of a Gluster volume, whose files are volumes.
+public struct GlusterPool: ActivePool, VolumeInspection {
+    let source: GlusterSource
+    let connections: GlusterConnections
+    let host: HostRoot
+    let commands: any CommandRunner
+
+    /// Activation did nothing to the host, so there is nothing to undo.
+    public func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> {
+        .unchanged(())
+    }
+
+    public func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
+        try await inspect(volume.name, in: context)
+    }
+
+    func inspect(_ name: String, in context: OperationContext) async throws(StorageError) -> Volume {
+        let name = try StagingName.checked(name)
+        let source = source
+        return try await call("the file '\(name)'", context) { volume throws(StorageError) in
+            var reader = GlusterReader(volume: volume, source: source)
+            guard let found = try reader.volume(named: name) else { throw source.missing(name) }
+            return found
+        }
+    }
+
+    /// Makes calls on the pool's volume, connecting to it first.
+    func call<Value: Sendable>(
+        _ what: String, _ context: OperationContext,
+        _ body: @escaping @Sendable (GlusterVolume) throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        let connection = try await connections.connection(to: source, until: context.deadline)
+        return try await connection.call("\(what) of '\(source.uri)'", until: context.deadline, body)
+    }
+}
+
+extension GlusterSource {
+    func missing(_ name: String) -> StorageError {
+        StorageError(
+            .notFound, "There is no volume '\(name.printable)' in '\(uri)'", subject: .volume(name.printable))
+    }
+}

@@ -1,0 +1,113 @@
+import SANImages
+import SANModel
+
+/// Reads the files of a folder as volumes; every call blocks.
+struct GlusterReader {
+    private let volume: GlusterVolume
+    private let source: GlusterSource
+    private var headers = HeaderReader()
+
+    init(volume: GlusterVolume, source: GlusterSource) {
+        self.volume = volume
+        self.source = source
+    }
+
+    /// A volume of a listing; nil for what isn't one: a pipe, a socket, a device, a dangling link, a file that has just gone.
+    mutating func volume(of entry: GlusterEntries.Entry) -> Volume? {
+        guard let name = String(validating: entry.name, as: UTF8.self), StagingName.isUsable(name) else {
+            return unusable(entry)
+        }
+        do throws(StorageError) {
+            guard let status = entry.status, status.kind == .file, let object = entry.object else {
+                return try self.volume(named: name)
+            }
+            let (volume, path) = (volume, source.path(of: name))
+            let header = try headers.header(named: name, size: status.size, allocation: status.allocation) {
+                bytes, offset throws(StorageError) in try volume.read(object, into: &bytes, at: offset, path: path)
+            }
+            return describe(name, status, header)
+        } catch {
+            return error.code == .notFound ? nil : broken(name, entry.status, error)
+        }
+    }
+
+    /// The volume of a name, nil where there is none; a link is shown as what it leads to.
+    ///
+    /// - Throws: what keeps it from being read.
+    mutating func volume(named name: String) throws(StorageError) -> Volume? {
+        do throws(StorageError) {
+            let path = source.path(of: name)
+            var status = try volume.status(of: path)
+            if status.kind == .link { status = try volume.status(of: path, following: true) }
+            switch status.kind {
+            case .folder: return describe(name, status)
+            case .link, .other: return nil
+            case .file:
+                guard status.size > 0 else { return describe(name, status, .spanningFile(.raw)) }
+                let file = try volume.open(path, writing: false)
+                return describe(name, status, try header(of: file, name, status))
+            }
+        } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+    }
+
+    /// The image in an open file.
+    mutating func header(
+        of file: GlusterFile, _ name: String, _ status: GlusterStatus
+    ) throws(StorageError) -> ImageHeader {
+        try headers.header(named: name, size: status.size, allocation: status.allocation) {
+            bytes, offset throws(StorageError) in try file.read(into: &bytes, at: offset)
+        }
+    }
+
+    // MARK: Documents
+
+    private func base(_ name: String, _ type: VolumeType, _ status: GlusterStatus?) -> VolumeDefinition {
+        var definition = VolumeDefinition(name: name, type: type)
+        let uri = source.uri(of: name)
+        definition.key = uri
+        definition.target.path = uri
+        definition.target.permissions = status?.permissions
+        definition.target.timestamps = status?.timestamps
+        return definition
+    }
+
+    private func describe(_ name: String, _ status: GlusterStatus) -> Volume {
+        var definition = base(name, .netdir, status)
+        definition.capacity = 0
+        definition.allocation = 0
+        definition.target.format = .directory
+        return Volume(definition, file: status.identity)
+    }
+
+    private func describe(_ name: String, _ status: GlusterStatus, _ header: ImageHeader) -> Volume {
+        var definition = base(name, .network, status)
+        let problems = definition.take(
+            header, size: status.size, allocation: status.allocation, folder: source.path)
+        return Volume(definition, file: status.identity, problems: problems)
+    }
+
+    /// A file that is there but can't be read: what is known of it, and why.
+    private func broken(_ name: String, _ status: GlusterStatus?, _ error: StorageError) -> Volume {
+        var definition = base(name, status?.kind == .folder ? .netdir : .network, status)
+        if let status, status.kind == .file {
+            definition.allocation = ByteCount(status.allocation)
+            definition.physical = ByteCount(status.size)
+        }
+        return Volume(definition, file: status?.identity, problems: [Problem(error.about(.volume, name.printable))])
+    }
+
+    /// A file whose name no document can have: shown with escapes, and not usable.
+    private func unusable(_ entry: GlusterEntries.Entry) -> Volume? {
+        let shown = String(decoding: entry.name, as: UTF8.self).printable
+        guard !StagingName.isOne(shown), !shown.hasPrefix(FileName.privatePrefix), entry.status?.kind != .other else {
+            return nil
+        }
+        let error = StorageError(
+            .invalidArgument, "A file whose name isn't UTF-8, or has control characters, can't be used: rename it",
+            subject: .volume(shown))
+        return Volume(base(shown, .network, entry.status), problems: [Problem(error)])
+    }
+}

@@ -1,0 +1,298 @@
+import SANEngine
+import SANHost
+import SANModel
+import SANTestSupport
+import SystemPackage
+import Testing
+
+@testable import SANBackendGluster
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
+/// Pools on a real Gluster volume: connecting, listing, making, deleting.
+@Suite(.timeLimit(.minutes(5))) struct GlusterPoolServiceTests {
+    @Test func `The backend is available, with its version`() async {
+        let availability = await GlusterFixture.backend.availability()
+        #expect(availability.isAvailable)
+        #expect(availability.libraryVersion?.first?.isNumber == true)
+    }
+
+    // MARK: Connecting
+
+    @Test func `A host tells its volumes`() async throws {
+        let fixture = try await GlusterFixture()
+        var query = PoolSource()
+        query.hosts = [PoolSource.Host(name: fixture.server.address, port: 24007)]
+        let sources = try await GlusterFixture.backend.discoverSources(query, in: GlusterFixture.context())
+        #expect(sources.map(\.name) == [GlusterFixture.volumeName])
+        #expect(sources.first?.directory == "/")
+        #expect(sources.first?.hosts == query.hosts)
+    }
+
+    @Test func `A host without a server tells nothing`() async throws {
+        var query = PoolSource()
+        query.hosts = [PoolSource.Host(name: "127.0.0.9")]
+        let error = await #expect(throws: StorageError.self) {
+            try await GlusterFixture.backend.discoverSources(query, in: GlusterFixture.context())
+        }
+        #expect(error?.code == .unavailable)
+    }
+
+    @Test func `An unknown volume isn't found`() async throws {
+        let fixture = try await GlusterFixture()
+        let pool = try await GlusterFixture.pool(
+            [PoolSource.Host(name: fixture.server.address)], "nope", directory: nil)
+        let error = await #expect(throws: StorageError.self) { try await pool.refresh(in: GlusterFixture.context()) }
+        #expect(error?.code == .notFound)
+        #expect(error?.message.contains("'nope'") == true)
+    }
+
+    @Test func `An unknown folder isn't found`() async throws {
+        let fixture = try await GlusterFixture()
+        let pool = try await GlusterFixture.pool(
+            [PoolSource.Host(name: fixture.server.address)], GlusterFixture.volumeName, directory: "/nope/deeper")
+        let error = await #expect(throws: StorageError.self) { try await pool.refresh(in: GlusterFixture.context()) }
+        #expect(error?.code == .notFound)
+        #expect(error?.message.contains("/nope/deeper") == true)
+    }
+
+    @Test func `Where no server answers none is available`() async throws {
+        let hosts = ["127.0.0.9", "127.0.0.10"].map { PoolSource.Host(name: $0, port: 1) }
+        let pool = try await GlusterFixture.pool(hosts, "vol", directory: nil)
+        let error = await #expect(throws: StorageError.self) { try await pool.refresh(in: GlusterFixture.context()) }
+        #expect(error?.code == .unavailable)
+        #expect(error?.causes.count == 2)
+    }
+
+    @Test func `The next server is tried, and URIs stay the first one's`() async throws {
+        let fixture = try await GlusterFixture()
+        let hosts = [PoolSource.Host(name: "127.0.0.9", port: 1), PoolSource.Host(name: fixture.server.address)]
+        let pool = try await GlusterFixture.pool(hosts, GlusterFixture.volumeName, directory: "/" + fixture.folder)
+        try await fixture.make("a", 512)
+        let snapshot = try await pool.refresh(in: GlusterFixture.context())
+        #expect(snapshot.volumes.map(\.path) == ["gluster://127.0.0.9:1/shared/\(fixture.folder)/a"])
+    }
+
+    // MARK: Listing
+
+    @Test func `Files, folders and links are volumes`() async throws {
+        let fixture = try await GlusterFixture()
+        try await fixture.make("raw one", ByteCount(1 << 20), allocation: ByteCount(1 << 20))
+        try await fixture.make("empty", 0)
+        let image = try await fixture.make("image", 0)
+        _ = try await fixture.upload(Self.qcow2Header, to: image)
+        _ = try await fixture.pool.createVolume(
+            VolumeRequest(GlusterFixture.definition("folder", format: .directory)), in: GlusterFixture.context())
+        #expect(symlink("image", fixture.onBrick("link").string) == 0)
+        #expect(symlink("nowhere", fixture.onBrick("dangling").string) == 0)
+        #expect(mkfifo(fixture.onBrick("pipe").string, 0o600) == 0)
+        #expect(creat(fixture.onBrick("\u{1B}x").string, 0o600) >= 0)
+
+        let snapshot = try await fixture.snapshot()
+        #expect(snapshot.capacity.bytes > 0 && snapshot.available <= snapshot.capacity)
+        #expect(snapshot.volumes.map(\.name) == ["\\u{1B}x", "empty", "folder", "image", "link", "raw one"])
+        let volumes = Dictionary(uniqueKeysWithValues: snapshot.volumes.map { ($0.name, $0) })
+        let raw = try #require(volumes["raw one"])
+        #expect(raw.definition.type == .network)
+        #expect(raw.key == "gluster://\(fixture.server.address)/shared/\(fixture.folder)/raw%20one")
+        #expect(raw.path == raw.key)
+        #expect(raw.definition.capacity == ByteCount(1 << 20))
+        #expect(raw.definition.allocation == ByteCount(1 << 20))
+        #expect(raw.definition.target.format == .raw)
+        #expect(raw.definition.target.permissions?.mode == 0o600)
+        #expect(raw.definition.target.timestamps?.modification != nil)
+        #expect(raw.problems.isEmpty)
+        #expect(volumes["empty"]?.definition.capacity == 0)
+        #expect(volumes["folder"]?.definition.type == .netdir)
+        #expect(volumes["folder"]?.definition.target.format == .directory)
+        for name in ["image", "link"] {
+            #expect(volumes[name]?.definition.target.format == .qcow2)
+            #expect(volumes[name]?.definition.capacity == ByteCount(8 << 20))
+            #expect(volumes[name]?.definition.backingStore?.path == "/\(fixture.folder)/base.raw")
+        }
+        #expect(volumes["\\u{1B}x"]?.problems.first?.code == .invalidArgument)
+        #expect(try await fixture.pool.inspect(raw, in: GlusterFixture.context()) == raw)
+    }
+
+    @Test func `Many files are listed, each once`() async throws {
+        let fixture = try await GlusterFixture()
+        let count = 300
+        for index in 0..<count {
+            // As a client that was there before: the brick gives each an identity when it is first looked at.
+            let file = creat(fixture.onBrick("v\(1000 + index)").string, 0o600)
+            #expect(file >= 0 && ftruncate(file, off_t(index * 512)) == 0)
+            close(file)
+        }
+        let snapshot = try await fixture.snapshot()
+        #expect(snapshot.volumes.map(\.name) == (0..<count).map { "v\(1000 + $0)" })
+        #expect(snapshot.volumes.map(\.definition.capacity) == (0..<count).map { ByteCount(UInt64($0 * 512)) })
+        #expect(snapshot.volumes.allSatisfy { $0.problems.isEmpty })
+        #expect(Set(snapshot.volumes.compactMap(\.file?.inode)).count == count)
+    }
+
+    /// A qcow2 header of 8 MiB with the backing file `base.raw`.
+    private static let qcow2Header: [UInt8] = {
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        func put(_ value: UInt64, _ width: Int, at offset: Int) {
+            for index in 0..<width {
+                bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * (width - 1 - index)))
+            }
+        }
+        put(0x5146_49FB, 4, at: 0)
+        put(3, 4, at: 4)
+        put(200, 8, at: 8)
+        put(8, 4, at: 16)
+        put(16, 4, at: 20)
+        put(8 << 20, 8, at: 24)
+        put(104, 4, at: 100)
+        bytes.replaceSubrange(200..<208, with: Array("base.raw".utf8))
+        return bytes
+    }()
+
+    // MARK: Making
+
+    @Test func `Raw volumes are made sparse or allocated`() async throws {
+        let fixture = try await GlusterFixture()
+        let sparse = try await fixture.make("sparse", ByteCount(1 << 30))
+        #expect(sparse.definition.capacity == ByteCount(1 << 30))
+        // A block of the brick's file system for what Gluster knows of the file.
+        #expect(sparse.definition.allocation ?? 0 <= 8192)
+        var definition = GlusterFixture.definition("full", ByteCount(8 << 20))
+        definition.target.permissions = Permissions(mode: 0o640, owner: 107, group: 108)
+        let full = try await fixture.pool.createVolume(VolumeRequest(definition), in: GlusterFixture.context()).value
+        #expect(full.definition.allocation ?? 0 >= ByteCount(8 << 20))
+        #expect(full.definition.target.permissions == definition.target.permissions)
+        // Nothing is left of their making.
+        #expect(try await fixture.snapshot().volumes.map(\.name) == ["full", "sparse"])
+        #expect(access(fixture.onBrick(".").string, F_OK) == 0)
+    }
+
+    @Test(arguments: ["file", "folder"])
+    func `A name that is taken stays what it is`(kind: String) async throws {
+        let fixture = try await GlusterFixture()
+        let old = try await fixture.make("taken", 4096)
+        let definition = GlusterFixture.definition("taken", 512, format: kind == "file" ? .raw : .directory)
+        let error = await #expect(throws: StorageError.self) {
+            try await fixture.pool.createVolume(VolumeRequest(definition), in: GlusterFixture.context())
+        }
+        #expect(error?.code == .alreadyExists)
+        #expect(try await fixture.snapshot().volumes == [old])
+    }
+
+    @Test func `Images are made by qemu-img, and their data stays sparse`() async throws {
+        let fixture = try await GlusterFixture()
+        var definition = GlusterFixture.definition("disk.qcow2", ByteCount(10 << 30), format: .qcow2)
+        definition.target.compat = "1.1"
+        let image = try await fixture.pool.createVolume(VolumeRequest(definition), in: GlusterFixture.context()).value
+        #expect(image.definition.target.format == .qcow2)
+        #expect(image.definition.capacity == ByteCount(10 << 30))
+        #expect(image.definition.allocation ?? ByteCount(.max) < ByteCount(1 << 20))
+        // QEMU can't read half a sector at the end.
+        #expect(image.definition.physical.map { $0.bytes.isMultiple(of: 512) } == true)
+
+        var encrypted = GlusterFixture.definition("secret", ByteCount(1 << 20))
+        encrypted.target.encryption = EncryptionDefinition(format: .luks)
+        encrypted.target.encryption?.secrets = [.usage("x")]
+        let luks = try await fixture.pool.createVolume(
+            VolumeRequest(encrypted), in: GlusterFixture.context(secrets: OneSecret())
+        ).value
+        #expect(luks.definition.target.format == "luks")
+        #expect(luks.definition.capacity == ByteCount(1 << 20))
+        #expect(try await fixture.snapshot().volumes.map(\.name) == ["disk.qcow2", "secret"])
+    }
+
+    @Test func `What a killed process was making is removed, and what another makes isn't`() async throws {
+        let fixture = try await GlusterFixture()
+        let connection = try await GlusterFixture.backend.connection(of: fixture.pool)
+        let source = fixture.pool.source
+        let dead = source.path(of: StagingName.make(for: "dead"))
+        let staging = try await connection.call("a test", until: .after(.seconds(60))) { volume throws(StorageError) in
+            _ = try volume.create(dead)
+            return try Staging(for: "living", of: source, on: volume)
+        }
+        #expect(try await fixture.snapshot().volumes.isEmpty)
+        try await connection.call("a test", until: .after(.seconds(60))) { volume throws(StorageError) in
+            let error = #expect(throws: StorageError.self) { try volume.status(of: dead) }
+            #expect(error?.code == .notFound)
+            try staging.publish(as: "living", Permissions(), on: volume)
+        }
+        #expect(try await fixture.snapshot().volumes.map(\.name) == ["living"])
+    }
+
+    // MARK: Changing
+
+    @Test func `Raw volumes grow and shrink, others say that they can't`() async throws {
+        let fixture = try await GlusterFixture()
+        let volume = try await fixture.make("a", 4096)
+        let grown = try await fixture.pool.resizeVolume(
+            volume, to: ResizeRequest(capacity: ByteCount(1 << 20), allocates: true), in: GlusterFixture.context())
+        #expect(grown.isChanged && grown.value.definition.capacity == ByteCount(1 << 20))
+        #expect(grown.value.definition.allocation ?? 0 >= ByteCount((1 << 20) - 4096))
+        let same = try await fixture.pool.resizeVolume(
+            volume, to: ResizeRequest(capacity: ByteCount(1 << 20)), in: GlusterFixture.context())
+        #expect(!same.isChanged)
+        let shrunk = try await fixture.pool.resizeVolume(
+            volume, to: ResizeRequest(capacity: 512), in: GlusterFixture.context())
+        #expect(shrunk.value.definition.capacity == 512)
+        let image = try await fixture.make("image", 0)
+        _ = try await fixture.upload(Self.qcow2Header, to: image)
+        let error = await #expect(throws: StorageError.self) {
+            try await fixture.pool.resizeVolume(
+                image, to: ResizeRequest(capacity: ByteCount(16 << 20)), in: GlusterFixture.context())
+        }
+        #expect(error?.code == .unsupported)
+    }
+
+    @Test func `Files and empty folders are deleted, once`() async throws {
+        let fixture = try await GlusterFixture()
+        let file = try await fixture.make("file", 512)
+        let folder = try await fixture.pool.createVolume(
+            VolumeRequest(GlusterFixture.definition("folder", format: .directory)), in: GlusterFixture.context()
+        ).value
+        #expect(creat(fixture.onBrick("folder/in it").string, 0o600) >= 0)
+        let error = await #expect(throws: StorageError.self) {
+            try await fixture.pool.deleteVolume(folder, deletingSnapshots: false, in: GlusterFixture.context())
+        }
+        #expect(error?.code == .invalidState)
+        #expect(unlink(fixture.onBrick("folder/in it").string) == 0)
+        for volume in [file, folder] {
+            let first = try await fixture.pool.deleteVolume(
+                volume, deletingSnapshots: false, in: GlusterFixture.context())
+            let second = try await fixture.pool.deleteVolume(
+                volume, deletingSnapshots: false, in: GlusterFixture.context())
+            #expect(first.isChanged && !second.isChanged)
+        }
+        #expect(try await fixture.snapshot().volumes.isEmpty)
+    }
+
+    /// L01, for files: a name is a label.
+    @Test func `Another file of the same name is left alone`() async throws {
+        let fixture = try await GlusterFixture()
+        let listed = try await fixture.make("a", 4096)
+        _ = try await fixture.pool.deleteVolume(listed, deletingSnapshots: false, in: GlusterFixture.context())
+        try await fixture.make("a", 4096)
+        let context = GlusterFixture.context()
+        let attempts: [@Sendable () async throws -> Void] = [
+            { _ = try await fixture.pool.deleteVolume(listed, deletingSnapshots: false, in: context) },
+            { _ = try await fixture.pool.resizeVolume(listed, to: ResizeRequest(capacity: 1), in: context) },
+            { _ = try await fixture.pool.wipe(listed, .zero, in: context) },
+            { _ = try await fixture.upload([1], to: listed) },
+            { _ = try await fixture.download(listed) },
+        ]
+        for attempt in attempts {
+            let error = await #expect(throws: StorageError.self) { try await attempt() }
+            #expect(error?.code == .invalidState)
+        }
+        #expect(try await fixture.snapshot().volumes.first?.definition.capacity == 4096)
+    }
+}
+
+extension GlusterBackend {
+    fileprivate func connection(of pool: GlusterPool) async throws -> GlusterConnection {
+        try await pool.connections.connection(to: pool.source, until: .after(.seconds(60)))
+    }
+}
