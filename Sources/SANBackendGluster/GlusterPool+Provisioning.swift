@@ -4,7 +4,7 @@ import SANImages
 public import SANModel
 
 extension GlusterPool: VolumeProvisioning {
-    /// Makes a volume: a folder, a raw file, or an image that `qemu-img` makes.
+    /// Makes a volume: a folder, a raw file, an image that `qemu-img` makes, or a copy of a volume as it is.
     ///
     /// It gets its name when it is whole.
     ///
@@ -12,16 +12,14 @@ extension GlusterPool: VolumeProvisioning {
     public func createVolume(
         _ request: VolumeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
-        guard request.origin == nil else {
-            throw StorageError(
-                .unsupported,
-                "A gluster pool can't fill a new volume from another one: create it, then 'volume download' and 'volume upload'",
-                subject: .volume(request.definition.name.printable))
-        }
         let plan = try CreationPlan(request)
         let name = try StagingName.checked(plan.name.text)
         guard !plan.definition.target.noCopyOnWrite else {
             throw StorageError(.unsupported, "<nocow/> is for btrfs, not for Gluster", subject: .volume(name))
+        }
+        if let origin = request.origin {
+            try await makeCopy(name, plan, of: origin, context)
+            return .changed(try await inspect(name, in: context.renewed))
         }
         switch plan.kind {
         case .folder: try await makeFolder(name, plan, context)
@@ -63,7 +61,7 @@ extension GlusterPool: VolumeProvisioning {
     }
 
     /// Has a file made under a name that no volume has, and then gives it its own.
-    private func publish(
+    func publish(
         _ name: String, _ plan: CreationPlan, _ context: OperationContext,
         _ fill: (GlusterFile) async throws(StorageError) -> Void
     ) async throws(StorageError) {
@@ -93,7 +91,7 @@ extension GlusterPool: VolumeProvisioning {
     }
 
     /// Has the bricks take the space, a piece at a time; writes zeros where they can't.
-    private func allocate(
+    func allocate(
         _ range: Range<UInt64>, of file: GlusterFile, _ context: OperationContext
     ) async throws(StorageError) {
         var lower = range.lowerBound
@@ -267,7 +265,7 @@ extension GlusterSource {
 
 extension OperationContext {
     /// The same without anybody who hears of the progress.
-    fileprivate var silent: OperationContext {
+    var silent: OperationContext {
         OperationContext(
             deadline: deadline, patience: patience, secrets: secrets, coordinator: coordinator,
             activations: activations,

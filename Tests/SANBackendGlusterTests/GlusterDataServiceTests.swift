@@ -143,4 +143,60 @@ import Testing
         #expect(wiped.definition.capacity == ByteCount(64 << 20))
         #expect(wiped.definition.allocation ?? 0 <= 8192)
     }
+
+    // MARK: Copies
+
+    private func copy(
+        _ origin: Volume, _ fixture: GlusterFixture, as name: String, capacity: ByteCount?, format: VolumeFormat,
+        allocation: ByteCount? = 0
+    ) async throws -> Volume {
+        var definition = GlusterFixture.definition(name, capacity, allocation: allocation, format: format)
+        definition.target.compat = origin.definition.target.compat
+        let request = VolumeRequest(definition, origin: .init(volume: origin, pool: fixture.pool))
+        return try await fixture.pool.createVolume(request, in: GlusterFixture.context()).value
+    }
+
+    @Test func `A copy has every byte, and holes where there were zeros`() async throws {
+        let fixture = try await GlusterFixture()
+        let origin = try await fixture.make("a", ByteCount(16 << 20))
+        _ = try await fixture.upload(LocalEnds.pattern((1 << 20) + 5), to: origin, at: 3 << 20)
+        let same = try await copy(origin, fixture, as: "b", capacity: ByteCount(16 << 20), format: .raw)
+        #expect(try LocalEnds.read(fixture.onBrick("b")) == LocalEnds.read(fixture.onBrick("a")))
+        #expect(same.definition.allocation ?? ByteCount(.max) <= ByteCount(3 << 20))
+        let larger = try await copy(
+            origin, fixture, as: "c", capacity: ByteCount(20 << 20), format: .raw, allocation: nil)
+        #expect(larger.definition.capacity == ByteCount(20 << 20))
+        #expect(larger.definition.allocation ?? 0 >= ByteCount(20 << 20))
+        #expect(try LocalEnds.read(fixture.onBrick("c")).prefix(16 << 20) == LocalEnds.read(fixture.onBrick("a"))[...])
+    }
+
+    @Test func `An image is copied as it is, and not made another`() async throws {
+        let fixture = try await GlusterFixture()
+        let origin = try await fixture.pool.createVolume(
+            VolumeRequest(GlusterFixture.definition("a", ByteCount(1 << 30), format: .qcow2)),
+            in: GlusterFixture.context()
+        ).value
+        let copied = try await copy(origin, fixture, as: "b", capacity: ByteCount(1 << 30), format: .qcow2)
+        #expect(copied.definition.target.format == .qcow2)
+        #expect(copied.definition.capacity == ByteCount(1 << 30))
+        #expect(try LocalEnds.read(fixture.onBrick("b")) == LocalEnds.read(fixture.onBrick("a")))
+        for (format, capacity) in [(.raw, 1 << 30), (.qcow2, 2 << 30), ("vdi", 1 << 30)] as [(VolumeFormat, UInt64)] {
+            let error = await #expect(throws: StorageError.self) {
+                try await copy(origin, fixture, as: "c", capacity: ByteCount(capacity), format: format)
+            }
+            #expect(error?.code == .unsupported)
+        }
+        #expect(try await fixture.snapshot().volumes.map(\.name) == ["a", "b"])
+    }
+
+    @Test func `A copy that can't be read whole isn't made`() async throws {
+        let fixture = try await GlusterFixture()
+        let origin = try await fixture.make("a", ByteCount(4 << 20))
+        _ = try await fixture.pool.deleteVolume(origin, deletingSnapshots: false, in: GlusterFixture.context())
+        let error = await #expect(throws: StorageError.self) {
+            try await copy(origin, fixture, as: "b", capacity: ByteCount(4 << 20), format: .raw)
+        }
+        #expect(error?.code == .notFound)
+        #expect(try await fixture.snapshot().volumes.isEmpty)
+    }
 }

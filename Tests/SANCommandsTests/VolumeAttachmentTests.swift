@@ -34,6 +34,35 @@ struct VolumeAttachmentTests {
         try VolumeAttachment(image, poolType: .directory, in: PoolDefinition(type: .directory, name: "d"))
     }
 
+    @Test("gluster: every server, the volume and the file's path in it")
+    func gluster() throws {
+        var source = PoolSource()
+        source.hosts = [PoolSource.Host(name: "10.0.0.1"), PoolSource.Host(name: "fd00::2", port: 24008)]
+        source.name = "vol"
+        source.directory = "/images/"
+        let pool = PoolDefinition(type: .gluster, name: "g", source: source)
+        let volume = image("gluster://10.0.0.1/vol/images/disk.img", format: .qcow2, type: .network)
+        let attachment = try VolumeAttachment(volume, poolType: .gluster, in: pool)
+        #expect(
+            try attachment.disk(target: "vda") == """
+                <disk type='network' device='disk'>
+                  <driver name='qemu' type='qcow2'/>
+                  <source protocol='gluster' name='vol/images/disk.img'>
+                    <host name='10.0.0.1'/>
+                    <host name='fd00::2' port='24008'/>
+                  </source>
+                  <target dev='vda' bus='virtio'/>
+                </disk>
+
+                """)
+        #expect(try attachment.uri() == volume.path)
+        #expect(throws: StorageError.self) { try attachment.path() }
+        let node = JSONWriter.text(of: try attachment.blockDevice(), compact: true)
+        #expect(node.contains("\"path\":\"images/disk.img\""))
+        #expect(node.contains("{\"host\":\"10.0.0.1\",\"port\":\"24007\",\"type\":\"inet\"}"))
+        #expect(node.contains("{\"host\":\"fd00::2\",\"port\":\"24008\",\"type\":\"inet\"}"))
+    }
+
     @Test("iscsi-direct: libvirt's disk names target, LUN, portal and the secret by reference")
     func iscsiLibvirt() throws {
         let attachment = try VolumeAttachment(lun(1 << 48), poolType: .iscsiDirect, in: pool(port: 3261))

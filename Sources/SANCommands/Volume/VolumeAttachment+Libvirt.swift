@@ -19,6 +19,16 @@ extension VolumeAttachment {
             lines.append("<disk type='block' device='disk'>")
             lines.append("  <driver name='qemu' type=\(driver)/>")
             lines += try source("dev=\(try attribute(path))", children: [])
+        case .gluster(let gluster):
+            lines.append("<disk type='network' device='disk'>")
+            lines.append("  <driver name='qemu' type=\(driver)/>")
+            var hosts: [String] = []
+            for server in gluster.servers {
+                let port = server.port.flatMap { $0 == 0 ? nil : " port='\($0)'" } ?? ""
+                hosts.append("<host name=\(try attribute(server.name))\(port)/>")
+            }
+            lines += try source(
+                "protocol='gluster' name=\(try attribute("\(gluster.volume)/\(gluster.path)"))", children: hosts)
         case .iscsi(let iscsi):
             lines.append("<disk type='network' device='disk'>")
             lines.append("  <driver name='qemu' type=\(driver)/>")

@@ -53,6 +53,16 @@ extension VolumeAttachment {
         switch route {
         case .file(let path): return ["driver": "file", "filename": .string(path)]
         case .blockDevice(let path): return ["driver": "host_device", "filename": .string(path)]
+        case .gluster(let gluster):
+            let servers = gluster.servers.map { server -> JSONValue in
+                // 24007 is Gluster's own; qemu has no default here.
+                let port = server.port.flatMap { $0 == 0 ? nil : $0 } ?? 24007
+                return ["type": "inet", "host": .string(server.name), "port": .string(String(port))]
+            }
+            return [
+                "driver": "gluster", "volume": .string(gluster.volume), "path": .string(gluster.path),
+                "server": .array(servers),
+            ]
         case .iscsi(let iscsi):
             var node: JSONObject = [
                 "driver": "iscsi", "transport": "tcp", "portal": .string(iscsi.portal.description),

@@ -7,6 +7,7 @@ struct VolumeAttachment: Sendable {
         case file(String)
         case blockDevice(String)
         case iscsi(ISCSI)
+        case gluster(Gluster)
     }
 
     /// What an initiator in user space (libiscsi, in qemu) needs.
@@ -17,6 +18,16 @@ struct VolumeAttachment: Sendable {
         var lun: UInt16
         var initiator: String?
         var authentication: PoolSource.Authentication?
+    }
+
+    /// What a client in user space (libgfapi, in qemu) needs.
+    struct Gluster: Sendable {
+        var servers: [PoolSource.Host]
+        var volume: String
+        /// Below the volume's root, without a slash before it.
+        var path: String
+        /// The volume's own path, as libvirt has it.
+        var uri: String
     }
 
     /// A secret that the user of the volume has to provide.
@@ -50,6 +61,7 @@ struct VolumeAttachment: Sendable {
         case .file: route = .file(volume.path)
         case .block: route = .blockDevice(volume.path)
         case .network where poolType == .iscsiDirect: route = .iscsi(try ISCSI(volume, in: pool))
+        case .network where poolType == .gluster: route = .gluster(try Gluster(volume, in: pool))
         case let type:
             throw StorageError(
                 .unsupported,
@@ -74,19 +86,20 @@ struct VolumeAttachment: Sendable {
     func path() throws(StorageError) -> String {
         switch route {
         case .file(let path), .blockDevice(let path): return path
-        case .iscsi:
+        case .iscsi, .gluster:
             throw StorageError(
                 .unsupported, "The volume has no path on this host: use --for uri, qemu or libvirt",
                 subject: .volume(name))
         }
     }
 
-    /// `file:///…` or `iscsi://[USER@]PORTAL/TARGET/LUN` as libiscsi and qemu read it; a password isn't part of it.
+    /// `file:///…`, `gluster://HOST[:PORT]/VOLUME/PATH`, or `iscsi://[USER@]PORTAL/TARGET/LUN` as libiscsi and qemu read it; a password isn't part of it.
     ///
     /// - Throws: `unsupported` for a target that libiscsi's URLs can't name.
     func uri() throws(StorageError) -> String {
         switch route {
         case .file(let path), .blockDevice(let path): return "file://" + VolumeAttachment.percentEncoded(path)
+        case .gluster(let gluster): return gluster.uri
         case .iscsi(let iscsi):
             // libiscsi decodes nothing, and takes these for its own marks.
             let marks: Set<Character> = ["%", "@", "?", "/", "#"]
@@ -111,6 +124,21 @@ struct VolumeAttachment: Sendable {
                 result += "%" + (digits.count < 2 ? "0" : "") + digits
             }
         }
+    }
+}
+
+extension VolumeAttachment.Gluster {
+    /// - Throws: `invalid_state` where the document doesn't say enough.
+    init(_ volume: Volume, in pool: PoolDefinition) throws(StorageError) {
+        guard !pool.source.hosts.isEmpty else {
+            throw StorageError(
+                .invalidState, "The pool's document doesn't say where the volume is", subject: .volume(volume.name))
+        }
+        servers = pool.source.hosts
+        self.volume = pool.source.name ?? pool.name
+        let folders = (pool.source.directory ?? "/").split(separator: "/").filter { $0 != "." }.map { String($0) }
+        path = (folders + [volume.name]).joined(separator: "/")
+        uri = volume.path
     }
 }
 
