@@ -66,6 +66,7 @@ import Testing
         let error = await #expect(throws: StorageError.self) { try await pool.refresh(in: GlusterFixture.context()) }
         #expect(error?.code == .unavailable)
         #expect(error?.causes.count == 2)
+        #expect(error?.causes.first?.message.contains("No Gluster server answers on 127.0.0.9:1") == true)
     }
 
     @Test func `The next server is tried, and URIs stay the first one's`() async throws {

@@ -51,8 +51,7 @@ enum GlusterLibrary {
     /// The version of the translators, as their folder beside the library has it: libgfapi doesn't tell its own.
     private static let version: String? = {
         let folder = FilePath(unsafe String(cString: san_gluster_folder())).appending("glusterfs")
-        // What can't be read is as good as missing.
-        let versions = (try? LocalFolder(folder).names()) ?? []
+        let versions = (try? LocalFolder(folder).names()) ?? []  // what can't be read is as good as missing
         return versions.last { version in
             let client = folder.appending(version).appending("xlator/protocol/client.so")
             return (try? LocalFile(client).status()) != nil  // the same

@@ -29,16 +29,22 @@ struct GlusterVolume: Sendable {
         address = UInt(bitPattern: connection)
     }
 
-    /// `glfs_init` says ENOENT for a volume that the server doesn't have, and ENOTCONN or nothing for one that it doesn't reach (10.3).
+    /// What `glfs_init` says (10.3): ENOENT for a volume that the server doesn't have, EIO for one that isn't started, ENOTCONN for a server that it
+    /// doesn't reach.
     private static func failure(_ code: Int32, _ name: String, _ server: GlusterServer) -> StorageError {
         let base = StorageError(gluster: code, cannot: "connect to", path: GlusterURI.text(server, [name]))
         switch base.code {
         case .notFound:
             return StorageError(
                 .notFound,
-                "There is no started Gluster volume '\(name.printable)' on \(server): 'sanctl pool find-sources gluster --host \(server.host.printable)' lists what there is",
+                "There is no Gluster volume '\(name.printable)' on \(server): 'sanctl pool find-sources gluster --host \(server.host.printable)' lists what there is",
                 subject: .host(server.host.printable))
-        case .unavailable, .backendFailure:
+        case .backendFailure:
+            return StorageError(
+                .unavailable,
+                "The Gluster volume '\(name.printable)' can't be used through \(server): start it with 'gluster volume start \(name.printable)', or look at 'gluster volume status'",
+                subject: .host(server.host.printable), causes: [base])
+        case .unavailable:
             return StorageError(
                 .unavailable, "No Gluster server answers on \(server)", subject: .host(server.host.printable),
                 causes: [base])
