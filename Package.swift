@@ -43,8 +43,7 @@ let package = Package(
             name: "SANBackends",
             dependencies: [
                 "SANBackendDirectory", "SANBackendGluster", "SANBackendISCSI", "SANBackendISCSIDirect",
-                "SANBackendMultipath", "SANBackendSCSI", "SANEngine",
-                "SANHost", "SANModel",
+                "SANBackendMultipath", "SANBackendRBD", "SANBackendSCSI", "SANEngine", "SANHost", "SANModel",
             ],
             swiftSettings: settings
         ),
@@ -75,6 +74,10 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
+            name: "SANBackendRBD", dependencies: ["SANEngine", "SANHost", "SANModel", "CCeph", system],
+            swiftSettings: nativeSettings
+        ),
+        .target(
             name: "SANBackendSCSI", dependencies: ["SANBlockVolumes", "SANEngine", "SANHost", "SANModel"],
             swiftSettings: nativeSettings
         ),
@@ -103,7 +106,9 @@ let package = Package(
         ),
         .target(name: "SANModel", swiftSettings: settings),
         .target(name: "CLinux"),
-        // libgfapi is loaded at run time; its header checks the signatures.
+        // No system library targets either: the libraries are loaded at run time, through tables that are filled in C; their headers
+        // check how they are called.
+        .target(name: "CCeph"),
         .target(name: "CGlusterFS"),
         // No system library target, as those have no code of their own: its log function can't be written in Swift.
         .target(name: "CDeviceMapper", linkerSettings: [.linkedLibrary("devmapper")]),
@@ -157,6 +162,10 @@ let package = Package(
         ),
         .testTarget(
             name: "SANBackendMultipathTests", dependencies: ["SANBackendMultipath", "SANTestSupport", system],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "SANBackendRBDTests", dependencies: ["SANBackendRBD", "SANTestSupport", system],
             swiftSettings: settings
         ),
         .testTarget(

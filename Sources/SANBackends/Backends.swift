@@ -3,6 +3,7 @@ import SANBackendGluster
 import SANBackendISCSI
 import SANBackendISCSIDirect
 import SANBackendMultipath
+import SANBackendRBD
 import SANBackendSCSI
 public import SANEngine
 public import SANHost
@@ -22,6 +23,7 @@ public enum Backends {
             ISCSIBackend(host: host, commands: commands, events: events),
             ISCSIDirectBackend(host: host),
             MultipathBackend(host: host, mapper: host.deviceMapper),
+            RBDBackend(),
             SCSIBackend(hbas: hbas(host: host, events: events)),
         ]
     }

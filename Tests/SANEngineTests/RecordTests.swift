@@ -57,6 +57,7 @@ struct RecordTests {
         var volume = Volume(definition, unit: unit)
         volume.file = FileIdentity(
             device: DeviceNumber(major: 8, minor: .max), inode: .max, handle: 1, birth: Timestamp(seconds: 1))
+        volume.image = ImageIdentity(cluster: "f", pool: .min, namespace: "n", id: "i")
         volume.parent = "base@snap"
         volume.snapshots = 3
         volume.problems = [

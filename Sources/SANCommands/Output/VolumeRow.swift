@@ -60,6 +60,12 @@ struct VolumeRow: Listing {
         object["parent"] = .optional(volume.parent)
         object["encryption"] = definition.target.encryption.map { ["format": .string($0.format.rawValue)] }
         object["backing"] = definition.backingStore.map(VolumeRow.backing)
+        object["image"] = volume.image.map { image in
+            [
+                "cluster": .string(image.cluster), "pool": .number(UInt64(clamping: image.pool)),
+                "namespace": .string(image.namespace), "id": .string(image.id),
+            ]
+        }
         volume.unit?.add(to: &object)
         return .object(object)
     }

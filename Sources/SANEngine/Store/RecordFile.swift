@@ -4,7 +4,7 @@ import SANModel
 enum RecordFile {
     enum Kind: String {
         case state = "SANSTAT2"
-        case volumes = "SANVOLS4"
+        case volumes = "SANVOLS5"
         case activation = "SANACTV1"
     }
 

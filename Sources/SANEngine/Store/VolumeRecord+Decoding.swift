@@ -5,6 +5,11 @@ extension RecordDecoder {
         var volume = Volume(try volumeDefinition())
         volume.unit = try optional { decoder throws(DamagedRecord) in try decoder.unit() }
         volume.file = try optional { decoder throws(DamagedRecord) in try decoder.fileIdentity() }
+        volume.image = try optional { decoder throws(DamagedRecord) in
+            ImageIdentity(
+                cluster: try decoder.text(), pool: try decoder.signed(), namespace: try decoder.text(),
+                id: try decoder.text())
+        }
         volume.parent = try optionalText()
         volume.snapshots = try optional { decoder throws(DamagedRecord) in
             guard let count = Int(exactly: try decoder.signed()) else { throw DamagedRecord() }

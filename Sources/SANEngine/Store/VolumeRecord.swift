@@ -13,6 +13,12 @@ extension RecordEncoder {
             encoder.put(file.handle) { $0.put($1) }
             encoder.put(file.birth) { $0.put($1) }
         }
+        put(volume.image) { encoder, image in
+            encoder.put(image.cluster)
+            encoder.put(image.pool)
+            encoder.put(image.namespace)
+            encoder.put(image.id)
+        }
         put(volume.parent)
         put(volume.snapshots) { $0.put(Int64($1)) }
         put(list: volume.problems) { $0.put($1) }

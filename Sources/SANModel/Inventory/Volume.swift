@@ -6,6 +6,8 @@ public struct Volume: Sendable, Hashable {
     public var unit: LogicalUnit?
     /// Which file it is; nil for what isn't one.
     public var file: FileIdentity?
+    /// Which image of a Ceph cluster it is; nil for what isn't one.
+    public var image: ImageIdentity?
     /// The image that a clone or snapshot stems from.
     public var parent: String?
     /// How many snapshots it has, where the backend has any.

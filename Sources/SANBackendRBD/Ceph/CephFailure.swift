@@ -1,0 +1,50 @@
+import SANModel
+import SystemPackage
+
+/// A negative errno that librados or librbd returned.
+struct CephFailure: Sendable, Hashable {
+    /// Positive.
+    let code: Int32
+
+    init(_ result: Int32) {
+        code = result == .min ? .max : -result
+    }
+
+    init(_ result: Int) {
+        self.init(Int32(clamping: result))
+    }
+
+    var errno: Errno { Errno(rawValue: code) }
+
+    /// What it means for a call that wasn't a connect.
+    ///
+    /// The numbers are Linux's: EBLOCKLISTED is ESHUTDOWN (108), see Ceph's `include/rados.h`.
+    var storageCode: StorageError.Code {
+        switch errno {
+        case .noSuchFileOrDirectory: .notFound
+        case .fileExists: .alreadyExists
+        case .permissionDenied, .notPermitted: .permissionDenied
+        case .timedOut: .timedOut
+        case .resourceBusy, .readOnlyFileSystem: .busy
+        case .notSupported, .noFunction: .unsupported
+        case .socketNotConnected, .connectionRefused, .networkUnreachable, .noRouteToHost: .unavailable
+        case Errno(rawValue: 108): .unavailable
+        case .canceled: .cancelled
+        default: .backendFailure
+        }
+    }
+
+    /// - Parameter action: what couldn't be done: "open the image 'v'".
+    func error(cannot action: String) -> StorageError {
+        StorageError(storageCode, "Can't \(action): \(meaning)")
+    }
+
+    private var meaning: String {
+        switch code {
+        case 30: "another client has it locked"
+        case 108: "the cluster has blocklisted this client; stop and start the pool"
+        case 110: "the cluster didn't answer in time"
+        default: "\(errno)"
+        }
+    }
+}

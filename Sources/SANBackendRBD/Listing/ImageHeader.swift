@@ -1,0 +1,83 @@
+/// What the header object of an image of format 2 says, asked through the `rbd` object class (`src/cls/rbd/cls_rbd.cc` of Ceph).
+struct ImageHeader: Sendable, Hashable {
+    /// The object size is 2 to this.
+    var order: UInt8
+    /// In bytes.
+    var size: UInt64
+    /// `RBD_FEATURE_…` of `librbd.h`.
+    var features: UInt64
+    /// `RBD_FLAG_…` of `librbd.h`.
+    var flags: UInt64
+    /// Nil where there are more than are counted.
+    var snapshots: Int?
+    var parent: Parent?
+
+    /// The image that a clone stands on.
+    struct Parent: Sendable, Hashable {
+        var pool: Int64
+        var namespace: String
+        var image: String
+    }
+
+    /// The image itself, and not one of its snapshots: `CEPH_NOSNAP`.
+    private static let head = [UInt8].ceph(UInt64.max - 1)
+    /// More snapshots than librbd lets one image have.
+    private static let snapshotLimit = 4000
+
+    static func object(of id: String) -> String { "rbd_header." + id }
+
+    static let calls: [ClassCalls.Call] = [
+        .init(method: "get_size", input: head, limit: 16),
+        // As a reader: an image with features that only writers must know is readable.
+        .init(method: "get_features", input: head + [1], limit: 32),
+        .init(method: "get_flags", input: head, limit: 16),
+        .init(method: "get_snapcontext", input: [], limit: 12 + 8 * snapshotLimit, isOptional: true),
+        // Since Ceph 14; an older cluster doesn't say.
+        .init(method: "parent_get", input: [], limit: 1024, isOptional: true),
+    ]
+
+    var objectSize: UInt64 { 1 << UInt64(order) }
+
+    /// How many objects the image has where all are there.
+    var objectCount: UInt64 { size / objectSize + (size % objectSize == 0 ? 0 : 1) }
+
+    /// `RBD_FEATURE_OBJECT_MAP` without `RBD_FLAG_OBJECT_MAP_INVALID`.
+    var hasObjectMap: Bool { features & 1 << 3 != 0 && flags & 1 == 0 }
+}
+
+extension ImageHeader {
+    /// - Parameter answers: to ``calls``.
+    init(answers: [[UInt8]?]) throws(DamagedAnswer) {
+        guard answers.count == ImageHeader.calls.count, let size = answers[0], let features = answers[1],
+            let flags = answers[2]
+        else { throw DamagedAnswer() }
+        var decoder = CephDecoder(size)
+        order = try decoder.byte()
+        self.size = try decoder.number64()
+        // librbd's own limits are 12 and 25; what can't be shifted makes no sense at all.
+        guard (9...40).contains(order) else { throw DamagedAnswer() }
+        decoder = CephDecoder(features)
+        self.features = try decoder.number64()
+        decoder = CephDecoder(flags)
+        self.flags = try decoder.number64()
+        snapshots = try answers[3].map { answer throws(DamagedAnswer) in
+            var decoder = CephDecoder(answer)
+            _ = try decoder.number64()
+            return Int(try decoder.number32())
+        }
+        if let answer = answers[4] { parent = try Parent(answer) }
+    }
+}
+
+extension ImageHeader.Parent {
+    /// Nil for an image that has none.
+    fileprivate init?(_ answer: [UInt8]) throws(DamagedAnswer) {
+        var decoder = CephDecoder(answer)
+        // A structure's version, the oldest that reads it, and its length.
+        _ = try decoder.take(6)
+        pool = Int64(bitPattern: try decoder.number64())
+        namespace = try decoder.text()
+        image = try decoder.text()
+        if pool < 0 || image.isEmpty { return nil }
+    }
+}

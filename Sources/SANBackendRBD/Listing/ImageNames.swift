@@ -1,0 +1,58 @@
+import CCeph
+import SANModel
+
+/// An image as its pool's directory has it.
+struct ListedImage: Sendable, Hashable {
+    var name: String
+    /// Empty for format 1.
+    var id: String
+}
+
+extension ClusterConnection {
+    /// The pool's images, trash left out; blocks.
+    ///
+    /// - Throws: `permission_denied`, `timed_out`, `unavailable`, `backend_failure`.
+    func images() throws(StorageError) -> [ListedImage] {
+        let functions = unsafe CephLibrary.functions
+        var room = 1024
+        while true {
+            var specs = unsafe [rbd_image_spec_t](repeating: rbd_image_spec_t(), count: room)
+            var count = room
+            let result = unsafe functions.rbd_list2(ioContext, &specs, &count)
+            // It says how many there are; more may come until the next call.
+            if CephFailure(result).errno == .outOfRange, count > room, count < 1 << 26 {
+                room = count + count / 8
+                continue
+            }
+            guard result >= 0 else {
+                throw CephFailure(result).error(cannot: "list the images of '\(source.place)'")
+            }
+            count = min(max(count, 0), room)
+            defer { unsafe functions.rbd_image_spec_list_cleanup(&specs, count) }
+            return unsafe specs[..<count].map { spec in
+                unsafe ListedImage(name: String(cString: spec.name), id: String(cString: spec.id))
+            }
+        }
+    }
+
+    /// The image's name by its id, from the pool's directory; nil where it isn't there; blocks.
+    func imageName(of id: String) -> String? {
+        let length = UInt32(clamping: id.utf8.count)
+        let input = [UInt8].ceph(UInt64(length)).prefix(4) + id.utf8
+        let calls = ClassCalls([.init(method: "dir_get_name", input: Array(input), limit: 4096)])
+        guard calls.start(on: "rbd_directory", self) >= 0, let answer = calls.wait().answers.first ?? nil else {
+            return nil
+        }
+        var decoder = CephDecoder(answer)
+        return try? decoder.text()  // the id is shown instead
+    }
+
+    /// The name of another pool of the cluster; nil where there is none of that number.
+    func poolName(of id: Int64) -> String? {
+        var text = [CChar](repeating: 0, count: 256)
+        guard unsafe CephLibrary.functions.rados_pool_reverse_lookup(handle, id, &text, text.count) > 0 else {
+            return nil
+        }
+        return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).printable
+    }
+}

@@ -1,0 +1,160 @@
+import CCeph
+import SANModel
+
+/// What one look at a pool's images finds: names first, then what the header of each says, many at a time.
+///
+/// Nothing is opened: librbd takes several round trips in turn for that, and a watch on the image. Runs on a thread that may block.
+struct ImageScan {
+    /// What an image's objects said.
+    struct Finding: Sendable {
+        var image: ListedImage
+        var header: Result<ImageHeader, StorageError>
+        /// In bytes; nil where nobody keeps count of the image's objects.
+        var usage: UInt64?
+    }
+
+    let connection: ClusterConnection
+    let deadline: Deadline
+    /// Look at the object maps.
+    let wantsUsage: Bool
+
+    /// How many headers are asked for at once.
+    static let window = 64
+    /// How much memory the answers of object maps may take at once, as one of a large image takes megabytes.
+    private static let mapMemory = 16 << 20
+
+    /// - Throws: what listing throws; `timed_out`. An image that can't be read is one finding with its error.
+    func run() throws(StorageError) -> [Finding] {
+        var findings = try headers(of: try connection.images())
+        if findings.contains(where: { $0.isGone }) {
+            // Deleted since, or half deleted: what is still in the directory is the latter.
+            let left = Set(try connection.images())
+            findings.removeAll { $0.isGone && !left.contains($0.image) }
+        }
+        if wantsUsage { try readMaps(&findings) }
+        return findings
+    }
+
+    /// The same for images that were listed already.
+    func findings(of images: [ListedImage]) throws(StorageError) -> [Finding] {
+        var findings = try headers(of: images)
+        if wantsUsage { try readMaps(&findings) }
+        return findings
+    }
+
+    private func headers(of images: [ListedImage]) throws(StorageError) -> [Finding] {
+        var findings: [Finding] = []
+        findings.reserveCapacity(images.count)
+        let slots = (0..<min(images.count, ImageScan.window)).map { _ in ClassCalls(ImageHeader.calls) }
+        // The results of the sends, in the order of the images; what isn't sent isn't waited for.
+        var sent: [Int32] = []
+        sent.reserveCapacity(images.count)
+        func send(_ index: Int) {
+            let image = images[index]
+            let slot = slots[index % slots.count]
+            sent.append(image.id.isEmpty ? 0 : slot.start(on: ImageHeader.object(of: image.id), connection))
+        }
+        for index in slots.indices { send(index) }
+        for (index, image) in images.enumerated() {
+            try checkDeadline()
+            findings.append(finding(image, sent[index], slots[index % slots.count]))
+            if index + slots.count < images.count { send(index + slots.count) }
+        }
+        return findings
+    }
+
+    private func finding(_ image: ListedImage, _ sent: Int32, _ slot: ClassCalls) -> Finding {
+        guard !image.id.isEmpty else { return Finding(image: image, header: oldHeader(of: image)) }
+        guard sent >= 0 else { return Finding(image: image, header: .failure(failure(sent, image))) }
+        let outcome = slot.wait()
+        guard outcome.result >= 0 else {
+            return Finding(image: image, header: .failure(failure(outcome.result, image)))
+        }
+        do throws(DamagedAnswer) {
+            return Finding(image: image, header: .success(try ImageHeader(answers: outcome.answers)))
+        } catch {
+            return Finding(
+                image: image,
+                header: .failure(
+                    StorageError(
+                        .backendFailure, "The header of the image '\(image.name.printable)' makes no sense",
+                        subject: .volume(image.name.printable))))
+        }
+    }
+
+    private func failure(_ result: Int32, _ image: ListedImage) -> StorageError {
+        let name = image.name.printable
+        let failure = CephFailure(result)
+        let error =
+            failure.errno == .noSuchFileOrDirectory
+            ? StorageError(
+                .notFound, "The image '\(name)' has a name and no header: it was deleted half; delete it again")
+            : failure.error(cannot: "read the header of the image '\(name)'")
+        return error.about(.volume, name)
+    }
+
+    /// An image of format 1 has its header in another form, which librbd reads.
+    private func oldHeader(of image: ListedImage) -> Result<ImageHeader, StorageError> {
+        do throws(StorageError) {
+            return .success(try OpenImage(image.name, readOnly: true, connection).header())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    // MARK: Usage
+
+    private func readMaps(_ findings: inout [Finding]) throws(StorageError) {
+        var inFlight: [(index: Int, calls: ClassCalls, header: ImageHeader, cost: Int)] = []
+        var first = 0
+        var cost = 0
+        for index in findings.indices {
+            guard case .success(let header) = findings[index].header, header.hasObjectMap,
+                let call = ObjectMap.call(objects: header.objectCount)
+            else { continue }
+            while first < inFlight.count,
+                inFlight.count - first >= ImageScan.window || cost + call.limit > ImageScan.mapMemory
+            {
+                try finishMap(&inFlight, &first, &cost, &findings)
+            }
+            let calls = ClassCalls([call])
+            guard calls.start(on: ObjectMap.object(of: findings[index].image.id), connection) >= 0 else { continue }
+            inFlight.append((index, calls, header, call.limit))
+            cost += call.limit
+        }
+        while first < inFlight.count { try finishMap(&inFlight, &first, &cost, &findings) }
+    }
+
+    private func finishMap(
+        _ inFlight: inout [(index: Int, calls: ClassCalls, header: ImageHeader, cost: Int)], _ first: inout Int,
+        _ cost: inout Int, _ findings: inout [Finding]
+    ) throws(StorageError) {
+        try checkDeadline()
+        let (index, calls, header, freed) = inFlight[first]
+        cost -= freed
+        first += 1
+        if first >= ImageScan.window {
+            inFlight.removeFirst(first)
+            first = 0
+        }
+        guard let answer = calls.wait().answers.first ?? nil,
+            let count = try? ObjectMap.count(answer)  // without it the capacity is shown, as without a map
+        else { return }
+        findings[index].usage = min(count.multipliedReportingOverflow(by: header.objectSize).partialValue, header.size)
+    }
+
+    private func checkDeadline() throws(StorageError) {
+        guard deadline.hasPassed else { return }
+        throw StorageError(.timedOut, "The images of '\(connection.source.place)' weren't all read in time")
+    }
+}
+
+extension ImageScan.Finding {
+    fileprivate init(image: ListedImage, header: Result<ImageHeader, StorageError>) {
+        self.init(image: image, header: header, usage: nil)
+    }
+
+    fileprivate var isGone: Bool {
+        if case .failure(let error) = header { error.code == .notFound } else { false }
+    }
+}

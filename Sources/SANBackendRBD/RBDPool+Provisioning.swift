@@ -1,0 +1,197 @@
+import CCeph
+public import SANEngine
+public import SANModel
+
+extension RBDPool: VolumeProvisioning {
+    /// Makes an empty image of format 2; features, object size and data pool are what the pool's `rbd_default_…` options say, else Ceph's.
+    ///
+    /// - Throws: `already_exists`, `invalid_argument` for a size or name that an image can't have, `unsupported` for a format other than raw,
+    ///   for encryption, and for filling it from another volume, and what the cluster says.
+    public func createVolume(
+        _ request: VolumeRequest, in context: OperationContext
+    ) async throws(StorageError) -> Change<Volume> {
+        let capacity = try Self.capacity(of: request)
+        let (name, deadline, showsUsage) = (request.definition.name, context.deadline, showsUsage)
+        let shown = name.printable
+        return try await withConnection(in: context, waitingFor: "the new image '\(shown)'") {
+            connection throws(StorageError) in
+            let functions = unsafe CephLibrary.functions
+            var options: rbd_image_options_t?
+            unsafe functions.rbd_image_options_create(&options)
+            defer { unsafe functions.rbd_image_options_destroy(options) }
+            let result = unsafe functions.rbd_create4(connection.ioContext, name, capacity, options)
+            if CephFailure(result).errno == .fileExists {
+                throw StorageError(
+                    .alreadyExists, "There is an image '\(shown)' in '\(connection.source.place)' already",
+                    subject: .volume(shown))
+            }
+            guard result >= 0 else {
+                throw CephFailure(result).error(cannot: "make the image '\(shown)'").about(.volume, shown)
+            }
+            return .changed(try Self.read(name, connection, until: deadline, showsUsage: showsUsage))
+        }
+    }
+
+    /// Makes an image larger, or smaller where nobody has it open.
+    ///
+    /// - Throws: `busy` with who has it open, `invalid_state` for another image of that name, `unsupported` for allocation ahead, `not_found`.
+    public func resizeVolume(
+        _ volume: Volume, to request: ResizeRequest, in context: OperationContext
+    ) async throws(StorageError) -> Change<Volume> {
+        guard !request.allocates else {
+            throw StorageError(
+                .unsupported, "An image's space can't be allocated ahead: leave --allocate out",
+                subject: .volume(volume.name.printable))
+        }
+        let (deadline, showsUsage) = (context.deadline, showsUsage)
+        return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
+            connection throws(StorageError) in
+            let size = try OpenImage(volume, readOnly: true, connection).sizeAndOrder().size
+            guard size != request.capacity.bytes else {
+                return .unchanged(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
+            }
+            if request.capacity.bytes < size { try OpenImage.refuseUsed(volume, connection) }
+            try OpenImage(volume, readOnly: false, connection)
+                .resize(to: request.capacity.bytes, allowsShrink: request.capacity.bytes < size)
+            return .changed(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
+        }
+    }
+
+    /// Deletes an image that nobody has open and that has no clones; its snapshots only where that is asked for.
+    ///
+    /// An image that was deleted half is deleted to the end; one that is gone already is no error.
+    ///
+    /// - Throws: `busy` with the clients that have it open, with its clones, or with its snapshots; `invalid_state` for another image of that
+    ///   name; `permission_denied`, `timed_out`, `backend_failure`.
+    public func deleteVolume(
+        _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
+    ) async throws(StorageError) -> Change<Void> {
+        let name = volume.name
+        let shown = name.printable
+        return try await withConnection(in: context, waitingFor: "the deletion of the image '\(shown)'") {
+            connection throws(StorageError) in
+            do throws(StorageError) {
+                try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection)
+            } catch  where error.code == .notFound {
+                // Gone, or without its header: what is left of it is removed by name.
+            }
+            let result = unsafe CephLibrary.functions.rbd_remove(connection.ioContext, name)
+            switch CephFailure(result).errno {
+            case .noSuchFileOrDirectory: return .unchanged(())
+            case .resourceBusy:
+                throw StorageError(
+                    .busy, "The image '\(shown)' has been opened by somebody: shut that down first",
+                    subject: .volume(shown))
+            case .directoryNotEmpty:
+                throw StorageError(
+                    .busy, "The image '\(shown)' has snapshots by now: give --delete-snapshots",
+                    subject: .volume(shown))
+            default:
+                guard result >= 0 else {
+                    throw CephFailure(result).error(cannot: "delete the image '\(shown)'").about(.volume, shown)
+                }
+                return .changed(())
+            }
+        }
+    }
+
+    // MARK: Below
+
+    /// - Throws: what ``createVolume(_:in:)`` throws for a request.
+    private static func capacity(of request: VolumeRequest) throws(StorageError) -> UInt64 {
+        let definition = request.definition
+        let subject = StorageError.Subject.volume(definition.name.printable)
+        func refused(_ code: StorageError.Code, _ message: String) -> StorageError {
+            StorageError(code, message, subject: subject)
+        }
+        guard request.origin == nil else {
+            throw refused(
+                .unsupported,
+                "An image can't be filled from another volume yet: make it empty, and upload what the other one is downloaded to"
+            )
+        }
+        guard [nil, VolumeFormat.raw].contains(definition.target.format), definition.backingStore == nil else {
+            throw refused(.unsupported, "Only RAW volumes are supported by this storage pool: leave the format out")
+        }
+        guard definition.target.encryption == nil else {
+            throw refused(.unsupported, "An image can't be made encrypted: leave <encryption> out")
+        }
+        // The one is the separator of a snapshot's name, and rbd's programs could never name the image; NUL and '/' no volume has.
+        guard !definition.name.contains("@") else {
+            throw refused(.invalidArgument, "'\(definition.name.printable)' can't name an image: it has an '@'")
+        }
+        guard let capacity = definition.capacity?.bytes, capacity > 0 else {
+            throw refused(.invalidArgument, "Volume capacity required for this storage pool: 1 byte at least")
+        }
+        guard capacity <= UInt64(Int64.max) else {
+            throw refused(.invalidArgument, "An image has at most 2^63 - 1 bytes")
+        }
+        return capacity
+    }
+
+    /// Makes sure that nothing stands on an image, and deletes its snapshots.
+    private static func clear(
+        _ volume: Volume, deletingSnapshots: Bool, _ connection: ClusterConnection
+    ) throws(StorageError) {
+        let shown = volume.name.printable
+        let snapshots = try {
+            () throws(StorageError) in
+            let image = try OpenImage(volume, readOnly: true, connection)
+            try image.refuseUsed()
+            let children = try image.children()
+            guard children.isEmpty else {
+                throw StorageError(
+                    .busy, "The image '\(shown)' has clones: \(children.shortList); flatten or delete them first",
+                    subject: .volume(shown))
+            }
+            return try image.snapshots()
+        }()
+        guard !snapshots.isEmpty else { return }
+        guard deletingSnapshots else {
+            throw StorageError(
+                .busy,
+                "The image '\(shown)' has snapshots: \(snapshots.map(\.name.printable).shortList); give --delete-snapshots",
+                subject: .volume(shown))
+        }
+        let image = try OpenImage(volume, readOnly: false, connection)
+        for snapshot in snapshots { try image.delete(snapshot) }
+    }
+}
+
+extension OpenImage {
+    /// Opens the image that was listed, and no other of its name.
+    ///
+    /// - Throws: `invalid_state` for another one.
+    convenience init(_ volume: Volume, readOnly: Bool, _ connection: ClusterConnection) throws(StorageError) {
+        try self.init(volume.name, readOnly: readOnly, connection)
+        let now = ImageIdentity(
+            cluster: connection.fsid, pool: connection.poolID, namespace: connection.source.namespace, id: try id())
+        guard volume.image == now else {
+            throw StorageError(
+                .invalidState,
+                "'\(volume.name.printable)' isn't the image that was listed: refresh the pool and look again",
+                subject: .volume(volume.name.printable))
+        }
+    }
+
+    /// - Throws: `busy` with who has it open for writing.
+    func refuseUsed() throws(StorageError) {
+        let watchers = try watchers()
+        guard watchers.isEmpty else {
+            throw StorageError(
+                .busy, "The image '\(name.printable)' is open at \(watchers.shortList): shut that down first",
+                subject: .volume(name.printable))
+        }
+    }
+
+    static func refuseUsed(_ volume: Volume, _ connection: ClusterConnection) throws(StorageError) {
+        try OpenImage(volume, readOnly: true, connection).refuseUsed()
+    }
+}
+
+extension [String] {
+    /// The first few, and how many more.
+    fileprivate var shortList: String {
+        prefix(5).joined(separator: ", ") + (count > 5 ? " and \(count - 5) more" : "")
+    }
+}

@@ -1,0 +1,131 @@
+public import SANEngine
+import SANHost
+public import SANModel
+
+/// An `rbd` pool: its images are volumes.
+public struct RBDPool: ActivePool, VolumeInspection {
+    let source: RBDSource
+    let connections: ClusterConnections
+    /// Whether a volume's allocation is what its objects take; else it is the capacity.
+    let showsUsage: Bool
+
+    /// Names first, then all headers and object maps, 64 at a time.
+    ///
+    /// An image that can't be read is one volume with a problem. Sizes are the pool's as its clients count, not the cluster's.
+    ///
+    /// - Throws: `not_found` for a Ceph pool or namespace that isn't there, `authentication_failed`, `permission_denied`, `timed_out`,
+    ///   `unavailable`, `backend_failure`.
+    public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
+        let (deadline, showsUsage) = (context.deadline, showsUsage)
+        return try await withConnection(in: context, waitingFor: "the images of '\(source.place)'") {
+            connection throws(StorageError) in
+            let findings = try ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage).run()
+            var snapshot = PoolSnapshot()
+            snapshot.volumes = Self.volumes(findings, connection)
+            do throws(StorageError) {
+                let usage = try connection.usage()
+                snapshot.capacity = ByteCount(usage.capacity)
+                snapshot.allocation = ByteCount(usage.allocation)
+                snapshot.available = ByteCount(usage.available)
+            } catch  where error.code != .timedOut && error.code != .unavailable {
+                // The images can be used all the same, by a user who may not ask the monitors for instance.
+                snapshot.problems.append(Problem(error))
+            }
+            return snapshot
+        }
+    }
+
+    /// Nothing is left on the host; the connection closes.
+    public func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> {
+        guard let ended = connections.forget(source) else { return .unchanged(()) }
+        return .changed(try await ended.value().get())
+    }
+
+    public func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
+        let (deadline, showsUsage) = (context.deadline, showsUsage)
+        return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
+            connection throws(StorageError) in
+            try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage)
+        }
+    }
+
+    // MARK: Volumes
+
+    /// One image, by what it is called.
+    static func read(
+        _ name: String, _ connection: ClusterConnection, until deadline: Deadline, showsUsage: Bool
+    ) throws(StorageError) -> Volume {
+        let id = try OpenImage(name, readOnly: true, connection).id()
+        let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage)
+        let findings = try scan.findings(of: [ListedImage(name: name, id: id)])
+        guard let volume = volumes(findings, connection).first else {
+            throw StorageError(.notFound, "There is no image '\(name.printable)'", subject: .volume(name.printable))
+        }
+        return volume
+    }
+
+    private static func volumes(_ findings: [ImageScan.Finding], _ connection: ClusterConnection) -> [Volume] {
+        let names = Dictionary(findings.map { ($0.image.id, $0.image.name) }) { first, _ in first }
+        return findings.map { finding in
+            var volume = volume(finding, connection)
+            if case .success(let header) = finding.header, let parent = header.parent {
+                volume.parent = parentName(parent, connection, names)
+            }
+            return volume
+        }
+    }
+
+    /// By libvirt's names: key and path are `POOL/IMAGE`.
+    private static func volume(_ finding: ImageScan.Finding, _ connection: ClusterConnection) -> Volume {
+        let path = connection.source.path(of: finding.image.name)
+        var definition = VolumeDefinition(name: finding.image.name, type: .network, capacity: 0)
+        definition.key = path
+        definition.target = VolumeTarget(path: path, format: .raw)
+        definition.allocation = 0
+        var volume = Volume(definition)
+        volume.image = ImageIdentity(
+            cluster: connection.fsid, pool: connection.poolID, namespace: connection.source.namespace,
+            id: finding.image.id)
+        switch finding.header {
+        case .success(let header):
+            volume.definition.capacity = ByteCount(header.size)
+            volume.definition.allocation = ByteCount(finding.usage ?? header.size)
+            volume.snapshots = header.snapshots
+        case .failure(let error):
+            volume.problems.append(Problem(error.about(.volume, finding.image.name.printable)))
+        }
+        return volume
+    }
+
+    /// The parent's path where it is in this pool and namespace, else its pool and id.
+    private static func parentName(
+        _ parent: ImageHeader.Parent, _ connection: ClusterConnection, _ names: [String: String]
+    ) -> String {
+        let isHere = parent.pool == connection.poolID && parent.namespace == connection.source.namespace
+        if isHere, let name = names[parent.image] ?? connection.imageName(of: parent.image) {
+            return connection.source.path(of: name)
+        }
+        let pool = connection.poolName(of: parent.pool) ?? "pool \(parent.pool)"
+        let place = parent.namespace.isEmpty ? pool : "\(pool)/\(parent.namespace)"
+        return "\(place), image id \(parent.image)"
+    }
+
+    // MARK: Threads
+
+    /// Lends the pool's connection to a closure on a thread of its own, which is left behind at the deadline.
+    func withConnection<Value: Sendable>(
+        in context: OperationContext, waitingFor what: String,
+        _ body: @escaping @Sendable (ClusterConnection) throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        let connection = try await connections.connection(to: source, in: context)
+        do throws(StorageError) {
+            return try await withBlockingThread(named: "san-rbd", until: context.deadline, waitingFor: what) {
+                () throws(StorageError) in try body(connection)
+            }
+        } catch {
+            // A client that is blocklisted, or whose cluster is gone, never recovers: the next operation connects anew.
+            if error.code == .unavailable || error.code == .timedOut { connections.forget(source) }
+            throw error
+        }
+    }
+}

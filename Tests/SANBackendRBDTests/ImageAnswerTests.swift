@@ -1,0 +1,100 @@
+import SANModel
+import Testing
+
+@testable import SANBackendRBD
+
+/// What the cluster answers, decoded: bytes from elsewhere never trap.
+@Suite struct ImageAnswerTests {
+    private static let size: [UInt8] = [22] + .ceph(5 << 20)
+    private static let answers: [[UInt8]?] = [
+        size, .ceph(61) + .ceph(0), .ceph(0), .ceph(7) + [2, 0, 0, 0] + .ceph(7) + .ceph(6),
+        [1, 1, 34, 0, 0, 0] + .ceph(3) + [2, 0, 0, 0] + "ns".utf8 + [3, 0, 0, 0] + "abc".utf8 + .ceph(4),
+    ]
+
+    @Test func readsAHeader() throws {
+        let header = try ImageHeader(answers: Self.answers)
+        #expect(header.size == 5 << 20 && header.objectSize == 4 << 20 && header.objectCount == 2)
+        #expect(header.features == 61 && header.hasObjectMap && header.snapshots == 2)
+        #expect(header.parent == ImageHeader.Parent(pool: 3, namespace: "ns", image: "abc"))
+    }
+
+    @Test("an object map that is marked as invalid isn't used")
+    func distrustsAnInvalidMap() throws {
+        var answers = Self.answers
+        answers[2] = .ceph(1)
+        #expect(try !ImageHeader(answers: answers).hasObjectMap)
+    }
+
+    @Test("an older cluster doesn't tell of parents; an image without one says -1")
+    func readsNoParent() throws {
+        var answers = Self.answers
+        answers[4] = nil
+        #expect(try ImageHeader(answers: answers).parent == nil)
+        answers[4] = [1, 1, 28, 0, 0, 0] + .ceph(.max) + [0, 0, 0, 0, 0, 0, 0, 0] + .ceph(0)
+        #expect(try ImageHeader(answers: answers).parent == nil)
+    }
+
+    @Test("what is cut, or makes no sense, is an error and not a trap")
+    func survivesAnything() {
+        for index in Self.answers.indices {
+            for length in 0..<(Self.answers[index]?.count ?? 0) {
+                var answers = Self.answers
+                answers[index] = Array(answers[index]?.prefix(length) ?? [])
+                // Some are complete without their end.
+                _ = try? ImageHeader(answers: answers)
+            }
+        }
+        for order: UInt8 in [0, 8, 41, 64, 255] {
+            var answers = Self.answers
+            answers[0] = [order] + .ceph(.max)
+            #expect(throws: DamagedAnswer.self) { try ImageHeader(answers: answers) }
+        }
+        #expect(throws: DamagedAnswer.self) { try ImageHeader(answers: []) }
+    }
+
+    private static func map(_ objects: UInt64, _ data: [UInt8]) -> [UInt8] {
+        [14, 0, 0, 0, 1, 1, 8, 0, 0, 0] + .ceph(objects) + data + [0, 0, 0, 0]
+    }
+
+    @Test("an object map has two bits for each object, the first ones highest; what is behind its end isn't counted")
+    func countsObjects() throws {
+        #expect(try ObjectMap.count(Self.map(4, [0b01_11_00_10])) == 3)
+        #expect(try ObjectMap.count(Self.map(2, [0b01_00_11_11])) == 1)
+        #expect(try ObjectMap.count(Self.map(5, [0xFF, 0b11_11_00_00])) == 5)
+        #expect(try ObjectMap.count(Self.map(0, [])) == 0)
+        for answer in [[], Self.map(.max, []), Self.map(100, [0]), [255, 255, 255, 255, 1], [2, 0, 0, 0, 1, 1]] {
+            #expect(throws: DamagedAnswer.self) { try ObjectMap.count(answer) }
+        }
+        #expect(ObjectMap.call(objects: .max) == nil)
+    }
+
+    // MARK: Sizes
+
+    private static let report = """
+        {"stats":{"total_bytes":1},"pools":[{"name":"a","id":1,"stats":{"stored":5,"max_avail":7}},
+        {"name":"b\\u0041\\n","id":2,"stats":{"stored":100,"max_avail":1000,"percent_used":1.5e-05,"quota_bytes":%}}]}
+        """
+
+    private static func usage(quota: String, pool: Int64 = 2) -> PoolUsage? {
+        PoolUsage(answer: Array(report.replacing("%", with: quota).utf8), pool: pool)
+    }
+
+    @Test("available is the pool's own limit, bounded by its quota")
+    func readsUsage() {
+        #expect(Self.usage(quota: "0") == PoolUsage(allocation: 100, available: 1000))
+        #expect(Self.usage(quota: "300") == PoolUsage(allocation: 100, available: 200))
+        #expect(Self.usage(quota: "50") == PoolUsage(allocation: 100, available: 0))
+        #expect(Self.usage(quota: "0", pool: 1)?.capacity == 12)
+        #expect(Self.usage(quota: "0", pool: 3) == nil && Self.usage(quota: "0", pool: -1) == nil)
+    }
+
+    @Test(arguments: ["", "{", "[1,", "{\"a\"}", "{\"a\":}", "\"x", "\"\\", "\"\\u12", "nul", "1 2", "{}}", "\u{0}"])
+    func refusesWhatIsNoJSON(_ text: String) {
+        #expect(JSONText(Array(text.utf8)) == nil)
+    }
+
+    @Test func boundsNesting() {
+        #expect(JSONText(Array(String(repeating: "[", count: 100_000).utf8)) == nil)
+        #expect(JSONText(Array("[[[1]],\"a\\\"b\",true,false,null]".utf8))?.elements.count == 5)
+    }
+}

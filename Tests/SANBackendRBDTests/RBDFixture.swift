@@ -1,0 +1,96 @@
+import Logging
+import SANEngine
+import SANHost
+import SANModel
+import SANTestSupport
+
+@testable import SANBackendRBD
+
+/// One secret, for tests.
+struct OneSecret: SecretResolving {
+    var value: String
+
+    func isDefined(_ reference: SecretReference, usage: SecretDefinition.Usage.Kind) -> Bool { usage == .ceph }
+
+    func value(
+        for reference: SecretReference, usage: SecretDefinition.Usage.Kind
+    ) async throws(StorageError) -> SecretBytes {
+        guard usage == .ceph else { throw StorageError(.notFound, "There is no such secret") }
+        return SecretBytes(value.utf8)
+    }
+}
+
+/// What tests make of a cluster: definitions, contexts, pools.
+struct RBDFixture {
+    let cluster: CephCluster
+    /// A namespace of its own in the pool `rbd`.
+    let namespace: String
+
+    init() async throws {
+        let cluster = try await CephCluster.shared
+        self.cluster = cluster
+        namespace = try await withThread { try cluster.newNamespace() }
+    }
+
+    /// As `rbd` names an image of the namespace.
+    func spec(_ image: String) -> String { "rbd/\(namespace)/\(image)" }
+
+    func definition(of place: String? = nil, port: UInt16? = nil) -> PoolDefinition {
+        var source = PoolSource()
+        source.name = place ?? "rbd/\(namespace)"
+        source.hosts = [PoolSource.Host(name: CephCluster.address, port: port ?? cluster.port)]
+        source.authentication = .init(kind: .ceph, username: CephCluster.user, secret: .usage("ceph"))
+        return PoolDefinition(type: .rbd, name: "p", source: source)
+    }
+
+    func context(
+        deadline: Duration = .seconds(120), key: String? = nil, progress: any ProgressReporting = NoProgress()
+    ) -> OperationContext {
+        OperationContext(
+            deadline: .after(deadline), patience: .seconds(60), secrets: OneSecret(value: key ?? cluster.key),
+            progress: progress, coordinator: HostCoordinator(runtime: "/nonexistent"),
+            activations: ActivationStore(runtime: "/nonexistent", host: HostRoot("/nonexistent")),
+            logger: Logger(label: "test"))
+    }
+
+    /// Lends the pool, and closes its connection: librados must not be at work when the process ends.
+    func withPool<Value: Sendable>(
+        _ definition: PoolDefinition? = nil, _ body: (RBDPool) async throws -> Value
+    ) async throws -> Value {
+        let pool = try await RBDBackend().activate(definition ?? self.definition(), in: context()).value
+        let result: Result<Value, any Error>
+        do {
+            result = .success(try await body(pool))
+        } catch {
+            result = .failure(error)
+        }
+        _ = try await pool.deactivate(in: context())
+        return try result.get()
+    }
+
+    func create(_ name: String, _ capacity: UInt64, in pool: RBDPool) async throws -> Volume {
+        let request = VolumeRequest(VolumeDefinition(name: name, capacity: ByteCount(capacity)))
+        return try await pool.createVolume(request, in: context()).value
+    }
+
+    func rbd(_ verb: String, _ rest: String...) async throws {
+        let cluster = cluster
+        try await withThread {
+            switch rest.count {
+            case 1: _ = try cluster.rbd(verb, rest[0])
+            case 2: _ = try cluster.rbd(verb, rest[0], rest[1])
+            default: _ = try cluster.rbd(verb, rest[0], rest[1], rest[2])
+            }
+        }
+    }
+}
+
+/// The code of the error that it throws; nil where it throws none.
+func code(_ body: () async throws -> Void) async -> StorageError.Code? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return (error as? StorageError)?.code
+    }
+}

@@ -1,0 +1,139 @@
+import SANEngine
+import SANHost
+import SANModel
+import SANTestSupport
+import Testing
+
+@testable import SANBackendRBD
+
+/// Making, growing and deleting images, on a real cluster.
+@Suite(.timeLimit(.minutes(5))) struct RBDProvisioningServiceTests {
+    let fixture: RBDFixture
+
+    init() async throws {
+        fixture = try await RBDFixture()
+    }
+
+    @Test func makesGrowsShrinksAndDeletes() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 10 << 20, in: pool)
+            #expect(await code { _ = try await fixture.create("v", 1 << 20, in: pool) } == .alreadyExists)
+            for size: UInt64 in [20 << 20, 5 << 20] {
+                let change = try await pool.resizeVolume(
+                    volume, to: ResizeRequest(capacity: ByteCount(size)), in: fixture.context())
+                #expect(change.isChanged && change.value.definition.capacity == ByteCount(size))
+            }
+            let same = ResizeRequest(capacity: ByteCount(5 << 20))
+            #expect(try await !pool.resizeVolume(volume, to: same, in: fixture.context()).isChanged)
+            let ahead = ResizeRequest(capacity: ByteCount(30 << 20), allocates: true)
+            #expect(
+                await code { _ = try await pool.resizeVolume(volume, to: ahead, in: fixture.context()) }
+                    == .unsupported)
+            #expect(try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context()).isChanged)
+            #expect(try await !pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context()).isChanged)
+            #expect(try await pool.refresh(in: fixture.context()).volumes.isEmpty)
+        }
+    }
+
+    @Test("what an image can't be is refused before anything is made")
+    func refusesRequests() async throws {
+        try await fixture.withPool { pool in
+            func refusal(_ change: (inout VolumeDefinition) -> Void) async -> StorageError.Code? {
+                var definition = VolumeDefinition(name: "v", capacity: ByteCount(1 << 20))
+                change(&definition)
+                let request = VolumeRequest(definition)
+                return await code { _ = try await pool.createVolume(request, in: fixture.context()) }
+            }
+            #expect(await refusal { $0.target.format = .qcow2 } == .unsupported)
+            #expect(await refusal { $0.target.encryption = EncryptionDefinition(format: .luks) } == .unsupported)
+            #expect(await refusal { $0.capacity = 0 } == .invalidArgument)
+            #expect(await refusal { $0.capacity = ByteCount(.max) } == .invalidArgument)
+            #expect(await refusal { $0.name = "a@b" } == .invalidArgument)
+            let made = try await pool.refresh(in: fixture.context()).volumes
+            #expect(made.isEmpty)
+        }
+    }
+
+    @Test("an image with snapshots or clones is deleted only when that was asked for, and nothing stands on it")
+    func guardsSnapshotsAndClones() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("base", 8 << 20, in: pool)
+            try await fixture.rbd("snap", "create", fixture.spec("base") + "@s")
+            try await fixture.rbd("snap", "protect", fixture.spec("base") + "@s")
+            try await fixture.rbd("clone", fixture.spec("base") + "@s", fixture.spec("copy"))
+            do {
+                _ = try await pool.deleteVolume(volume, deletingSnapshots: true, in: fixture.context())
+                Issue.record("an image with a clone was deleted")
+            } catch {
+                let error = try #require(error as? StorageError)
+                #expect(error.code == .busy && error.message.contains(fixture.spec("copy")))
+            }
+            try await fixture.rbd("rm", fixture.spec("copy"))
+            #expect(
+                await code { _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context()) }
+                    == .busy)
+            #expect(try await pool.inspect(volume, in: fixture.context()).snapshots == 1)
+            _ = try await pool.deleteVolume(volume, deletingSnapshots: true, in: fixture.context())
+            #expect(try await pool.refresh(in: fixture.context()).volumes.isEmpty)
+        }
+    }
+
+    @Test("an image that somebody has open is neither deleted, cut nor written (L83)")
+    func guardsUsedImages() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 8 << 20, in: pool)
+            try await withOpenImage("v") {
+                func refused(_ body: () async throws -> Void) async { #expect(await code(body) == .busy) }
+                let smaller = ResizeRequest(capacity: ByteCount(1 << 20))
+                await refused {
+                    _ = try await pool.deleteVolume(volume, deletingSnapshots: true, in: fixture.context())
+                }
+                await refused { _ = try await pool.resizeVolume(volume, to: smaller, in: fixture.context()) }
+                await refused { _ = try await pool.wipe(volume, .zero, in: fixture.context()) }
+                await refused { try await Transfers.upload([1, 2, 3], to: volume, of: pool, fixture) }
+                // A guest's disk may grow, and be read.
+                let larger = ResizeRequest(capacity: ByteCount(9 << 20))
+                _ = try await pool.resizeVolume(volume, to: larger, in: fixture.context())
+                let bytes = try await Transfers.download(volume, of: pool, fixture)
+                #expect(bytes.count == 9 << 20)
+            }
+            _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
+        }
+    }
+
+    @Test("another image of the same name is left alone (L12)")
+    func guardsIdentity() async throws {
+        try await fixture.withPool { pool in
+            let old = try await fixture.create("v", 4 << 20, in: pool)
+            _ = try await pool.deleteVolume(old, deletingSnapshots: false, in: fixture.context())
+            let new = try await fixture.create("v", 4 << 20, in: pool)
+            #expect(old.image != new.image)
+            func refused(_ body: () async throws -> Void) async { #expect(await code(body) == .invalidState) }
+            let larger = ResizeRequest(capacity: ByteCount(9 << 20))
+            await refused { _ = try await pool.deleteVolume(old, deletingSnapshots: true, in: fixture.context()) }
+            await refused { _ = try await pool.resizeVolume(old, to: larger, in: fixture.context()) }
+            await refused { _ = try await pool.wipe(old, .zero, in: fixture.context()) }
+            await refused { try await Transfers.upload([1, 2, 3], to: old, of: pool, fixture) }
+            await refused { _ = try await Transfers.download(old, of: pool, fixture) }
+        }
+    }
+
+    /// Keeps an image open for writing by another client meanwhile, as a virtual machine does.
+    private func withOpenImage(_ name: String, _ body: () async throws -> Void) async throws {
+        let source = try RBDSource(fixture.definition())
+        let connections = ClusterConnections()
+        let context = fixture.context()
+        let connection = try await connections.connection(to: source, in: context)
+        let wake = try WakeSignal()
+        let queue = try await withThread { ImageQueue(try OpenImage(name, readOnly: false, connection), wake: wake) }
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        try await withThread { queue.close() }
+        connections.forget(source)
+        try result.get()
+    }
+}
