@@ -92,13 +92,13 @@ import Testing
             #expect(snapshot.available > 0 && snapshot.available < ByteCount(4 << 30))
             #expect(snapshot.capacity == snapshot.available.adding(snapshot.allocation))
             _ = try await withThread {
-                try cluster.ceph("osd", "pool", "set-quota", "rbd", "max_bytes", "1073741824")
+                try cluster.ceph("osd", "pool", "set-quota", "rbd", "max_bytes", "2147483648")
             }
             let quota = Deadline.after(.seconds(60))
-            while snapshot.available > ByteCount(1 << 30), !quota.hasPassed {
+            while snapshot.available > ByteCount(2 << 30), !quota.hasPassed {
                 snapshot = try await pool.refresh(in: fixture.context())
             }
-            #expect(snapshot.available <= ByteCount(1 << 30))
+            #expect(snapshot.available <= ByteCount(2 << 30))
             _ = try await withThread { try cluster.ceph("osd", "pool", "set-quota", "rbd", "max_bytes", "0") }
             _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
         }

@@ -60,7 +60,7 @@ import Testing
             try CephLibrary.load(rados: "librados-nowhere.so.2", rbd: "librbd.so.1")
             Issue.record("a library that isn't there was loaded")
         } catch {
-            #expect(error.code == .unavailable && error.message.contains("librados2"))
+            #expect(error.code == .unavailable && error.message.contains("librados-nowhere.so.2"))
             #expect(error.subject.values[.tool] == "librados2")
         }
         do {

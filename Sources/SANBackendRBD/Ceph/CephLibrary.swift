@@ -13,7 +13,7 @@ enum CephLibrary {
 
     /// Loads both libraries; blocks for some milliseconds the first time.
     ///
-    /// - Throws: `unavailable` with the package that is missing.
+    /// - Throws: `unavailable`; its tool is the package that is missing.
     static func require() throws(StorageError) {
         try loaded.get()
     }
@@ -27,12 +27,10 @@ enum CephLibrary {
         case Int32(SAN_CEPH_COMPLETE.rawValue): return
         case Int32(SAN_CEPH_NO_RADOS.rawValue):
             throw StorageError(
-                .unavailable, "librados can't be loaded: install the package \(radosPackage) (\(said))",
-                subject: .tool(radosPackage))
+                .unavailable, "librados can't be loaded (\(said))", subject: .tool(radosPackage))
         case Int32(SAN_CEPH_NO_RBD.rawValue):
             throw StorageError(
-                .unavailable, "librbd can't be loaded: install the package \(rbdPackage) (\(said))",
-                subject: .tool(rbdPackage))
+                .unavailable, "librbd can't be loaded (\(said))", subject: .tool(rbdPackage))
         default:
             throw StorageError(
                 .unavailable,
