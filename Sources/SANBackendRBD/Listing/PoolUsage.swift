@@ -40,7 +40,9 @@ extension ClusterConnection {
         let answer = try monitorCommand(PoolUsage.command)
         guard let usage = PoolUsage(answer: answer, pool: poolID) else {
             throw StorageError(
-                .backendFailure, "The monitors don't tell how much the Ceph pool '\(source.pool.printable)' takes")
+                .backendFailure,
+                "The monitors don't tell how much the Ceph pool '\(source.pool.printable)' takes: see that a ceph-mgr runs"
+            )
         }
         return usage
     }
