@@ -91,8 +91,12 @@ final class ClusterConnection: Sendable {
     ) throws(StorageError) {
         let functions = unsafe CephLibrary.functions
         if let key {
-            var text = key.text.withBytes { span in span.indices.map { CChar(bitPattern: span[$0]) } } + [0]
+            // One copy, which is overwritten.
+            var text = [CChar](repeating: 0, count: key.text.withBytes { $0.count } + 1)
             defer { for index in text.indices { text[index] = 0 } }
+            key.text.withBytes { span in
+                for index in span.indices { text[index] = CChar(bitPattern: span[index]) }
+            }
             guard unsafe functions.rados_conf_set(cluster, "key", text) >= 0 else {
                 throw StorageError(.invalidArgument, "librados doesn't take the key")
             }
