@@ -194,6 +194,7 @@ private final class LeashedReaper: Sendable {
                 read -r pid <"$file" || continue
                 if tr '\\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$0"; then kill -KILL "$pid"; fi
             done
+            rm -rf "$0"
             """
         do {
             let pid = try Spawn.start(
