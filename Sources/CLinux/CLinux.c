@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -32,6 +33,10 @@ int san_event_wait(int descriptor) {
 
 void san_thread_set_name(const char *name) {
     (void)pthread_setname_np(pthread_self(), name);
+}
+
+void san_memory_set_most_heaps(int count) {
+    (void)mallopt(M_ARENA_MAX, count);
 }
 
 static int signal_pipe = -1;

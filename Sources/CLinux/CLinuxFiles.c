@@ -88,7 +88,7 @@ static int status(int folder, const char *name, int flags, struct san_file_statu
     out->modification_nanoseconds = from.stx_mtime.tv_nsec;
     out->has_birth = (from.stx_mask & STATX_BTIME) != 0;
     // Links aren't followed unless asked for, so of the flags only this one means something here.
-    out->handle = handle(folder, name, flags & AT_EMPTY_PATH);
+    out->handle = is_node ? 0 : handle(folder, name, flags & AT_EMPTY_PATH);
     return 0;
 }
 

@@ -16,21 +16,31 @@ extension BlockVolumes {
     public func checkedVolumes(
         of units: [SCSIUnit], among others: [SCSIUnit] = [], keys: KeyStyle = .unit, until deadline: Deadline
     ) async throws(StorageError) -> [Volume] {
+        // Most of the one is waiting for units, and all of the other is reading.
+        async let read = read(units, keys, until: deadline)
         let findings = try await findings(of: units, among: others, until: deadline)
-        return try await withBlockingThread(named: "san-sysfs", until: deadline, waitingFor: "sysfs") {
-            () throws(StorageError) in
-            var volumes = try volumes(of: units, keys: keys)
-            let places = Dictionary(
-                volumes.indices.compactMap { index in volumes[index].unit?.hctl.map { ($0, index) } },
-                uniquingKeysWith: { first, _ in first })
-            for unit in units {
-                guard let index = places[unit.hctl.description] else { continue }
-                let name = volumes[index].name
-                volumes[index].problems += findings.problems[unit.hctl, default: []].map {
-                    Problem($0.about(.volume, name))
-                }
+        var volumes = try await read.get()
+        let places = Dictionary(
+            volumes.indices.compactMap { index in volumes[index].unit?.hctl.map { ($0, index) } },
+            uniquingKeysWith: { first, _ in first })
+        for (hctl, errors) in findings.problems where !errors.isEmpty {
+            guard let index = places[hctl.description] else { continue }
+            let name = volumes[index].name
+            volumes[index].problems += errors.map { Problem($0.about(.volume, name)) }
+        }
+        return volumes
+    }
+
+    private func read(
+        _ units: [SCSIUnit], _ keys: KeyStyle, until deadline: Deadline
+    ) async -> Result<[Volume], StorageError> {
+        do throws(StorageError) {
+            let volumes = try await withBlockingThread(named: "san-sysfs", until: deadline, waitingFor: "sysfs") {
+                () throws(StorageError) -> [Volume] in try self.volumes(of: units, keys: keys)
             }
-            return volumes
+            return .success(volumes)
+        } catch {
+            return .failure(error)
         }
     }
 

@@ -38,7 +38,8 @@ struct StablePath {
         let links = record?.links(in: folder) ?? []
         var taken: String?
         // A virtual port's own link sorts behind the plain one, and may be one of two.
-        for link in (links.count > 1 ? links.filter { $0.contains("-vport-0x") } : []) + links {
+        let mayHaveOwn = folder == UdevRecord.pathFolder && links.count > 1
+        for link in (mayHaveOwn ? links.filter { $0.contains("-vport-0x") } : []) + links {
             switch try holder(of: link, device) {
             case .device: return Choice(path: link)
             case .other(let name): taken = taken ?? "\(link.printable) leads to \(name.printable) now"

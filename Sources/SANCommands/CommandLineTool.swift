@@ -1,4 +1,5 @@
 import ArgumentParser
+import CLinux
 import SANBackends
 import SANEngine
 import SANHost
@@ -10,6 +11,8 @@ public enum CommandLineTool {
     ///
     /// - Returns: the exit code.
     public static func main() async -> Int32 {
+        // Our threads wait more than they allocate, and a heap of its own costs one more than it does in its short life.
+        san_memory_set_most_heaps(2)
         let arguments = Array(CommandLine.arguments.dropFirst())
         let assembly = Assembly(
             environment: ProcessEnvironment.current, console: .standard(), backends: Assembly.backends,

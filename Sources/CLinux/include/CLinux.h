@@ -19,6 +19,8 @@ void san_thread_set_name(const char *_Nonnull name);
 int san_signals_watch(const int *_Nullable signals, int count);
 /// Blocks until there is a signal and returns its number.
 int san_signals_wait(int pipe);
+/// mallopt(M_ARENA_MAX): how many heaps the threads share; to be called before there is a second thread.
+void san_memory_set_most_heaps(int count);
 /// memfd_create(2), close-on-exec: a file without a name, in memory.
 int san_memory_file_create(const char *_Nonnull name);
 /// A stream socket, non-blocking and close-on-exec, connected to a name of unix(7); an abstract name is given without its NUL.

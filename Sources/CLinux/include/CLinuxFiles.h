@@ -20,7 +20,7 @@ struct san_file_status {
     uint32_t access_nanoseconds, birth_nanoseconds, change_nanoseconds, modification_nanoseconds;
     /// 0 where the file system doesn't keep birth times.
     uint32_t has_birth;
-    /// A digest of the file system's own handle (name_to_handle_at(2)), which holds the inode's generation; 0 where it has none.
+    /// A digest of the file system's own handle (name_to_handle_at(2)), which holds the inode's generation; 0 where it has none, and for device nodes.
     uint64_t handle;
 };
 

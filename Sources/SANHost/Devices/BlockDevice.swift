@@ -8,10 +8,8 @@ public struct BlockDevice: Sendable, Hashable {
     public let folder: SysfsFolder
     public var capacity: ByteCount?
     public var logicalBlockSize: UInt32?
-    public var physicalBlockSize: UInt32?
     /// Which of all the devices that ever had this name it is, since boot; nil on a kernel before 5.15 (L07).
     public var sequence: UInt64?
-    public var isReadOnly: Bool
 
     /// - Parameter folder: `/sys/devices/…/block/sda`.
     /// - Returns: nil where the device is gone.
@@ -27,11 +25,8 @@ public struct BlockDevice: Sendable, Hashable {
             let (bytes, overflow) = count.multipliedReportingOverflow(by: 512)
             return overflow ? nil : ByteCount(bytes)
         }
-        let queue = folder["queue"]
-        logicalBlockSize = try queue.number("logical_block_size").flatMap { UInt32(exactly: $0) }
-        physicalBlockSize = try queue.number("physical_block_size").flatMap { UInt32(exactly: $0) }
+        logicalBlockSize = try folder["queue"].number("logical_block_size").flatMap { UInt32(exactly: $0) }
         sequence = try folder.number("diskseq")
-        isReadOnly = try folder.number("ro") == 1
     }
 
     /// The device by its kernel name; nil where there is none.
@@ -52,6 +47,9 @@ public struct BlockDevice: Sendable, Hashable {
 
     /// The kernel's device node; `!` in the name stands for `/`.
     public var node: String { "/dev/" + String(name.map { $0 == "!" ? "/" : $0 }) }
+
+    /// Whether the kernel takes no writes for it.
+    public func isReadOnly() throws(StorageError) -> Bool { try folder.number("ro") == 1 }
 
     /// The devices that stand on this one, by kernel name: maps, volume groups, RAIDs.
     public func holders() throws(StorageError) -> [String] { try folder["holders"].names() }

@@ -49,7 +49,7 @@ final class InterviewRound: Sendable {
     func run() async -> [HCTL: Answer] {
         guard !units.isEmpty else { return [:] }
         // Few units have a thread each; of many, most answer in less time than it takes to make one.
-        for _ in 0..<min(units.count, max(8, units.count / 4), InterviewRound.mostThreads) { startThread() }
+        for _ in 0..<min(units.count, max(8, units.count / 16), InterviewRound.mostThreads) { startThread() }
         let timer = Task { try await giveUpOnTheLate() }
         defer { timer.cancel() }
         let result = await withTaskCancellationHandler {

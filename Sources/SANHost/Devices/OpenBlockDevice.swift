@@ -34,7 +34,7 @@ package final class OpenBlockDevice: Sendable {
             case .exclusiveWrite: SAN_BLOCK_WRITE_EXCLUSIVELY
             }
         // The kernel lets a device that is read-only be opened for writing, and fails each write.
-        if access == .exclusiveWrite, device.isReadOnly { throw OpenBlockDevice.readOnly(device) }
+        if access == .exclusiveWrite, try device.isReadOnly() { throw OpenBlockDevice.readOnly(device) }
         let path = try device.folder.host.resolve(device.node)
         let descriptor = unsafe san_block_open(path.string, Int32(kind))
         guard descriptor >= 0 else { throw OpenBlockDevice.refusal(Errno(rawValue: -descriptor), device, path) }

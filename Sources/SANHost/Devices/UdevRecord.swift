@@ -8,8 +8,8 @@ public struct UdevRecord: Sendable, Hashable {
     public var links: [String]
     /// Whether udev has finished with the device at least once.
     public var isInitialized: Bool
-    /// `ID_PATH=…` and so on, as they are: of dozens one or two are looked for.
-    private var properties: [[UInt8]]
+    /// As it was read: of dozens of properties one or two are looked for.
+    private var text: [UInt8]
 
     /// Where device nodes and the links to them are.
     public static let devices = "/dev"
@@ -25,48 +25,49 @@ public struct UdevRecord: Sendable, Hashable {
     ///
     /// - Throws: `permission_denied`, `host_failure`.
     public static func read(block number: DeviceNumber, on host: HostRoot) throws(StorageError) -> UdevRecord? {
-        let file = LocalFile(try host.resolve("/run/udev/data/b\(number)"))
-        do throws(StorageError) {
-            return UdevRecord(try file.read(limit: limit))
-        } catch {
-            guard error.code == .notFound else { throw error }
-            return nil
-        }
+        // Read as sysfs is: a file for each device of the host.
+        try SysfsFolder("/run/udev/data", on: host).bytes("b\(number)", limit: limit).map { UdevRecord($0) }
     }
 
     /// Lines that mean nothing to us, and those that are no text, are passed by.
     init(_ bytes: [UInt8]) {
         links = []
-        properties = []
         isInitialized = false
-        for line in bytes.split(separator: 0x0A) where line.count > 2 && line[line.startIndex + 1] == UInt8(ascii: ":")
-        {
-            let value = line.dropFirst(2)
-            switch line[line.startIndex] {
+        text = bytes
+        for (kind, value) in lines {
+            switch kind {
             case UInt8(ascii: "S"): if let link = String(validating: value, as: UTF8.self) { links.append(link) }
             case UInt8(ascii: "I"): isInitialized = true
-            case UInt8(ascii: "E"): properties.append(Array(value))
             default: break
             }
         }
         links.sort()
     }
 
+    /// `S:disk/by-id/…` and so on, as the letter and what it says.
+    private var lines: some Sequence<(kind: UInt8, value: ArraySlice<UInt8>)> {
+        text.lazy.split(separator: 0x0A).compactMap { line in
+            guard line.count > 2, line[line.startIndex + 1] == UInt8(ascii: ":") else { return nil }
+            return (line[line.startIndex], line.dropFirst(2))
+        }
+    }
+
     /// A property, `ID_SERIAL`, `ID_PATH`, `ID_TARGET_PORT` and so on; nil where the device has none of that name, and where it is no text.
     public subscript(property name: String) -> String? {
-        let name = Array("\(name)=".utf8)
+        let start = Array("\(name)=".utf8)
+        var found: ArraySlice<UInt8>?
         // Of two lines the later one counts.
-        guard let line = properties.last(where: { $0.starts(with: name) }) else { return nil }
-        return String(validating: line.dropFirst(name.count), as: UTF8.self)
+        for (kind, value) in lines where kind == UInt8(ascii: "E") && value.starts(with: start) { found = value }
+        return found.flatMap { String(validating: $0.dropFirst(start.count), as: UTF8.self) }
     }
 
     /// The links directly below a folder of `/dev`, as full paths.
     ///
     /// - Parameter folder: ``pathFolder``, or any other.
     public func links(in folder: String) -> [String] {
-        links.lazy.map { "\(UdevRecord.devices)/\($0)" }.filter { link in
-            guard let slash = link.lastIndex(of: "/") else { return false }
-            return link[..<slash] == folder
+        let prefix = "\(folder)/"
+        return links.lazy.map { "\(UdevRecord.devices)/\($0)" }.filter { link in
+            link.hasPrefix(prefix) && !link.utf8.dropFirst(prefix.utf8.count).contains(UInt8(ascii: "/"))
         }
     }
 }
