@@ -124,15 +124,14 @@ import Testing
         let connections = ClusterConnections()
         let context = fixture.context()
         let connection = try await connections.connection(to: source, in: context)
-        let wake = try WakeSignal()
-        let queue = try await withThread { ImageQueue(try OpenImage(name, readOnly: false, connection), wake: wake) }
+        let image = try await withThread { ImageAccess(try OpenImage(name, readOnly: false, connection)) }
         let result: Result<Void, any Error>
         do {
             result = .success(try await body())
         } catch {
             result = .failure(error)
         }
-        try await withThread { queue.close() }
+        try await withThread { image.close() }
         connections.forget(source)
         try result.get()
     }

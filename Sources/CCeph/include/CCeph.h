@@ -55,13 +55,10 @@
     X(rbd_linked_image_spec_list_cleanup) \
     X(rbd_watchers_list) \
     X(rbd_watchers_list_cleanup) \
-    X(rbd_aio_create_completion) \
-    X(rbd_aio_get_return_value) \
-    X(rbd_aio_release) \
-    X(rbd_aio_read2) \
-    X(rbd_aio_write2) \
-    X(rbd_aio_write_zeroes) \
-    X(rbd_aio_flush)
+    X(rbd_read2) \
+    X(rbd_write2) \
+    X(rbd_write_zeroes) \
+    X(rbd_flush)
 
 /// Every function that is used, under its own name.
 struct san_ceph_functions {

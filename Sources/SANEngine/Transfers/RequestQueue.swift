@@ -19,10 +19,20 @@ package final class RequestQueue: Sendable {
         var running: [Int: ContinuousClock.Instant] = [:]
         var outcomes: [Outcome] = []
         var isClosed = false
+        /// How many haven't ended.
+        var threads = RequestQueue.window
+
+        /// - Returns: whether it was the last.
+        mutating func endThread() -> Bool {
+            threads -= 1
+            return threads == 0
+        }
     }
 
     private let state = Mutex(State())
     private let work = Event()
+    /// Signalled when the target is closed.
+    private let closed = Event()
     private let wake: WakeSignal
     private let overdue: @Sendable (Duration) -> StorageError
 
@@ -36,14 +46,21 @@ package final class RequestQueue: Sendable {
         for _ in 0..<RequestQueue.window {
             OneShotThread.start(name: target.threadName) { [self] in
                 while let (tag, request) = next() { finish(tag, RequestQueue.perform(request, on: target)) }
+                guard state.withLock({ $0.endThread() }) else { return }
+                target.close()
+                closed.signal()
             }
         }
     }
 
-    /// Lets the threads end, after what they are at.
+    /// Lets the threads end, after what they are at, the last of which closes the target; waits for that where nothing is under way.
     package func close() {
-        state.withLock { $0.isClosed = true }
+        let isIdle = state.withLock { state in
+            state.isClosed = true
+            return state.running.isEmpty
+        }
         for _ in 0..<RequestQueue.window { work.signal() }
+        if isIdle { closed.wait() }
     }
 
     package func submit(_ request: StorageRequest, tag: Int) {

@@ -37,4 +37,12 @@ package protocol RequestTarget: Sendable {
 
     /// Why nobody waits any longer for a request that took more than the patience; a `timed_out`.
     func overdue(_ patience: Duration) -> StorageError
+
+    /// Closes it: after this nobody asks for anything. Blocking; no request is under way.
+    func close()
+}
+
+extension RequestTarget {
+    /// Nothing, for what closes with the value.
+    package func close() {}
 }

@@ -4,7 +4,7 @@ import SANModel
 /// Moves the bytes of one open volume, with several requests under way.
 package struct VolumeTransfer<Target: RequestTarget>: Sendable {
     private let target: Target
-    private let geometry: TransferGeometry
+    package let geometry: TransferGeometry
     /// The volume's name.
     private let volume: String
 
