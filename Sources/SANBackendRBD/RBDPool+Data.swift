@@ -2,7 +2,7 @@ public import SANEngine
 public import SANModel
 
 /// Data goes through librbd, several requests at once. The image's id is compared with the one that was listed before the first byte moves,
-/// and an image that somebody has open is not written.
+/// and an image that somebody has open is not written; see ``OpenImage/claim(_:_:)``.
 extension RBDPool: VolumeData {
     /// Writes a file or pipe to an image.
     ///
@@ -72,8 +72,9 @@ extension RBDPool: VolumeData {
     ) async throws(StorageError) -> VolumeTransfer<ImageAccess> {
         try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
             connection throws(StorageError) in
-            if isWriting { try OpenImage.refuseUsed(volume, connection) }
-            let image = try OpenImage(volume, readOnly: !isWriting, connection)
+            let image =
+                isWriting
+                ? try OpenImage.claim(volume, connection) : try OpenImage(volume, readOnly: true, connection)
             let capacity = try image.sizeAndOrder().size
             try check(capacity)
             return ImageAccess(image).transfer(capacity: capacity)

@@ -32,7 +32,7 @@ extension RBDPool: VolumeProvisioning {
         }
     }
 
-    /// Makes an image larger, or smaller where nobody has it open.
+    /// Makes an image larger, or smaller where nobody has it open or that is forced.
     ///
     /// - Throws: `busy` with who has it open, `invalid_state` for another image of that name, `unsupported` for allocation ahead, `not_found`.
     public func resizeVolume(
@@ -50,9 +50,12 @@ extension RBDPool: VolumeProvisioning {
             guard size != request.capacity.bytes else {
                 return .unchanged(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
             }
-            if request.capacity.bytes < size { try OpenImage.refuseUsed(volume, connection) }
-            try OpenImage(volume, readOnly: false, connection)
-                .resize(to: request.capacity.bytes, allowsShrink: request.capacity.bytes < size)
+            let shrinks = request.capacity.bytes < size
+            // Whoever has an image's lock resizes it for others.
+            let image =
+                shrinks && !request.isForced
+                ? try OpenImage.claim(volume, connection) : try OpenImage(volume, readOnly: false, connection)
+            try image.resize(to: request.capacity.bytes, allowsShrink: shrinks)
             return .changed(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
         }
     }
@@ -153,7 +156,7 @@ extension RBDPool: VolumeProvisioning {
                 "The image '\(shown)' has snapshots: \(snapshots.map(\.name.printable).shortList); give --delete-snapshots",
                 subject: .volume(shown))
         }
-        let image = try OpenImage(volume, readOnly: false, connection)
+        let image = try OpenImage.claim(volume, connection)
         for snapshot in snapshots { try image.delete(snapshot) }
     }
 }
@@ -172,26 +175,5 @@ extension OpenImage {
                 "'\(volume.name.printable)' isn't the image that was listed: refresh the pool and look again",
                 subject: .volume(volume.name.printable))
         }
-    }
-
-    /// - Throws: `busy` with who has it open for writing.
-    func refuseUsed() throws(StorageError) {
-        let watchers = try watchers()
-        guard watchers.isEmpty else {
-            throw StorageError(
-                .busy, "The image '\(name.printable)' is open at \(watchers.shortList): shut that down first",
-                subject: .volume(name.printable))
-        }
-    }
-
-    static func refuseUsed(_ volume: Volume, _ connection: ClusterConnection) throws(StorageError) {
-        try OpenImage(volume, readOnly: true, connection).refuseUsed()
-    }
-}
-
-extension [String] {
-    /// The first few, and how many more.
-    fileprivate var shortList: String {
-        prefix(5).joined(separator: ", ") + (count > 5 ? " and \(count - 5) more" : "")
     }
 }

@@ -91,6 +91,8 @@ import Testing
                 await refused { _ = try await pool.resizeVolume(volume, to: smaller, in: fixture.context()) }
                 await refused { _ = try await pool.wipe(volume, .zero, in: fixture.context()) }
                 await refused { try await Transfers.upload([1, 2, 3], to: volume, of: pool, fixture) }
+                let forced = ResizeRequest(capacity: ByteCount(7 << 20), isForced: true)
+                #expect(try await pool.resizeVolume(volume, to: forced, in: fixture.context()).isChanged)
                 // A guest's disk may grow, and be read.
                 let larger = ResizeRequest(capacity: ByteCount(9 << 20))
                 _ = try await pool.resizeVolume(volume, to: larger, in: fixture.context())
@@ -98,6 +100,46 @@ import Testing
                 #expect(bytes.count == 9 << 20)
             }
             _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
+        }
+    }
+
+    @Test("of two who claim an image at once one gets it at most (L83)", arguments: [true, false])
+    func claimsOnce(_ hasLock: Bool) async throws {
+        let features = hasLock ? "exclusive-lock" : "layering"
+        try await fixture.rbd("create", "--size=8M", "--image-feature=" + features, fixture.spec("v"))
+        try await fixture.withPool { pool in
+            let volume = try #require(try await pool.refresh(in: fixture.context()).volumes.first)
+            try await withConnections(2) { connections in
+                for _ in 0..<10 {
+                    let claimed = await withTaskGroup(of: OpenImage?.self) { group in
+                        for connection in connections {
+                            // Another client's claim is an answer too.
+                            group.addTask { try? await withThread { try OpenImage.claim(volume, connection) } }
+                        }
+                        // Kept open until both have tried.
+                        return await group.reduce(into: []) { $0.append($1) }
+                    }
+                    #expect(claimed.compactMap { $0 }.count <= 1)
+                    try await withThread { withExtendedLifetime(claimed) {} }
+                }
+            }
+        }
+    }
+
+    @Test("who opens an image that is being written can't write it (L83)")
+    func keepsOthersFromWriting() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 8 << 20, in: pool)
+            try await withConnections(2) { connections in
+                try await withThread {
+                    let claimed = try OpenImage.claim(volume, connections[0])
+                    let other = ImageAccess(try OpenImage(volume, readOnly: false, connections[1]))
+                    let chunk = TransferChunk(offset: 0, length: 512, buffer: TransferBuffer(count: 512))
+                    #expect(throws: StorageError.self) { try other.perform(.write(chunk)) }
+                    other.close()
+                    withExtendedLifetime(claimed) {}
+                }
+            }
         }
     }
 
@@ -120,19 +162,29 @@ import Testing
 
     /// Keeps an image open for writing by another client meanwhile, as a virtual machine does.
     private func withOpenImage(_ name: String, _ body: () async throws -> Void) async throws {
-        let source = try RBDSource(fixture.definition())
-        let connections = ClusterConnections()
-        let context = fixture.context()
-        let connection = try await connections.connection(to: source, in: context)
-        let image = try await withThread { ImageAccess(try OpenImage(name, readOnly: false, connection)) }
-        let result: Result<Void, any Error>
-        do {
-            result = .success(try await body())
-        } catch {
-            result = .failure(error)
+        try await withConnections(1) { connections in
+            let connection = connections[0]
+            let image = try await withThread { ImageAccess(try OpenImage(name, readOnly: false, connection)) }
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await body())
+            } catch {
+                result = .failure(error)
+            }
+            try await withThread { image.close() }
+            try result.get()
         }
-        try await withThread { image.close() }
-        connections.forget(source)
-        try result.get()
+    }
+
+    /// Connections of several clients, beside the pool's own.
+    private func withConnections(_ count: Int, _ body: ([ClusterConnection]) async throws -> Void) async throws {
+        let source = try RBDSource(fixture.definition())
+        let all = (0..<count).map { _ in ClusterConnections() }
+        var opened: [ClusterConnection] = []
+        for connections in all {
+            opened.append(try await connections.connection(to: source, in: fixture.context()))
+        }
+        defer { for connections in all { connections.forget(source) } }
+        try await body(opened)
     }
 }

@@ -13,6 +13,7 @@
     X(rados_connect) \
     X(rados_shutdown) \
     X(rados_cluster_fsid) \
+    X(rados_get_instance_id) \
     X(rados_mon_command) \
     X(rados_buffer_free) \
     X(rados_pool_reverse_lookup) \
@@ -45,6 +46,8 @@
     X(rbd_close) \
     X(rbd_stat) \
     X(rbd_get_id) \
+    X(rbd_get_features) \
+    X(rbd_lock_acquire) \
     X(rbd_resize2) \
     X(rbd_snap_list) \
     X(rbd_snap_list_end) \

@@ -43,6 +43,9 @@ final class ClusterConnection: Sendable {
     /// `rados_t`, for one call.
     @unsafe var handle: rados_t? { unsafe UnsafeMutableRawPointer(bitPattern: cluster) }
 
+    /// What the cluster counts this client as.
+    var clientID: UInt64 { unsafe CephLibrary.functions.rados_get_instance_id(handle) }
+
     // MARK: Connecting
 
     /// libvirt's settings, in its order; a pool's own options come after them.

@@ -73,8 +73,23 @@ final class OpenImage: Sendable {
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Who has it open for writing, by address: `10.0.0.1:0/123`.
-    func watchers() throws(StorageError) -> [String] {
+    /// `RBD_FEATURE_…` of `librbd.h`.
+    func features() throws(StorageError) -> UInt64 {
+        var features: UInt64 = 0
+        try check(
+            unsafe CephLibrary.functions.rbd_get_features(handle, &features), cannot: "read the features of")
+        return features
+    }
+
+    /// A client that has it open for writing.
+    struct Watcher: Sendable, Hashable {
+        /// Its number in the cluster, see ``ClusterConnection/clientID``.
+        var client: UInt64
+        /// `10.0.0.1:0/123`.
+        var address: String
+    }
+
+    func watchers() throws(StorageError) -> [Watcher] {
         let functions = unsafe CephLibrary.functions
         var room = 16
         while true {
@@ -88,7 +103,10 @@ final class OpenImage: Sendable {
             try check(result, cannot: "list who uses")
             count = min(max(count, 0), room)
             defer { unsafe functions.rbd_watchers_list_cleanup(&watchers, count) }
-            return unsafe watchers[..<count].map { watcher in unsafe String(cString: watcher.addr).printable }
+            return unsafe watchers[..<count].map { watcher in
+                unsafe Watcher(
+                    client: UInt64(bitPattern: watcher.id), address: String(cString: watcher.addr).printable)
+            }
         }
     }
 

@@ -17,6 +17,9 @@ struct VolumeResize: StorageCommand {
     @Flag(help: "Allow the volume to lose its end.")
     var shrink = false
 
+    @Flag(help: "With --shrink, cut an image of an rbd pool even while somebody has it open.")
+    var force = false
+
     @Flag(help: "Allocate the new space at once.")
     var allocate = false
 
@@ -24,7 +27,8 @@ struct VolumeResize: StorageCommand {
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let change = try await session.engine().resizeVolume(
-            target.reference, to: capacity, isDelta: delta, allowsShrink: shrink, allocates: allocate)
+            target.reference, to: capacity, isDelta: delta, allowsShrink: shrink, allocates: allocate,
+            isForced: force)
         let size = change.value.volume.definition.capacity.map(\.human) ?? "its new size"
         return .change(change, done: "resized to \(size)", already: "was already of that size")
     }

@@ -74,10 +74,13 @@ public struct ResizeRequest: Sendable, Hashable {
     public var capacity: ByteCount
     /// Allocate the new space at once.
     public var allocates: Bool
+    /// Shrink it even while somebody has it open, where a backend knows who has.
+    public var isForced: Bool
 
-    public init(capacity: ByteCount, allocates: Bool = false) {
+    public init(capacity: ByteCount, allocates: Bool = false, isForced: Bool = false) {
         self.capacity = capacity
         self.allocates = allocates
+        self.isForced = isForced
     }
 }
 

@@ -58,10 +58,12 @@ extension StorageEngine {
     /// - Parameters:
     ///   - isDelta: `capacity` is added to (with `allowsShrink`: taken from) what there is.
     ///   - allocates: take the new space at once.
+    ///   - isForced: shrink it even while somebody has it open, where the backend knows who has.
     /// - Throws: `invalid_argument` for a shrink that isn't allowed or would cut what is allocated, and for more than the pool has;
     ///   `unsupported`, `busy`, and what the backend throws.
     public func resizeVolume(
-        _ reference: VolumeReference, to capacity: ByteCount, isDelta: Bool, allowsShrink: Bool, allocates: Bool
+        _ reference: VolumeReference, to capacity: ByteCount, isDelta: Bool, allowsShrink: Bool, allocates: Bool,
+        isForced: Bool = false
     ) async throws(StorageError) -> Change<LocatedVolume> {
         let deadline = newDeadline()
         let hold = try await hold(reference, .exclusive, verb: "volume resize", until: deadline)
@@ -75,7 +77,8 @@ extension StorageEngine {
             "changing of volume capacity", until: deadline)
         do throws(StorageError) {
             let change = try await provisioning.resizeVolume(
-                hold.volume, to: ResizeRequest(capacity: wanted, allocates: allocates), in: context(until: deadline))
+                hold.volume, to: ResizeRequest(capacity: wanted, allocates: allocates, isForced: isForced),
+                in: context(until: deadline))
             try await noteDone("resized", change.value, named: hold.volume.name, in: hold.pool)
             return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: $0) }
         } catch {

@@ -1,0 +1,54 @@
+import CCeph
+import SANModel
+
+/// Who else has an image open, and how nobody else writes it meanwhile.
+extension OpenImage {
+    /// Opens the image that was listed for changing what others must not be using.
+    ///
+    /// Who opens it afterwards can't write it while this is open, where the image has the feature `exclusive-lock`: librbd answers them with
+    /// EROFS. Without that feature it is only looked at once more, after opening: of two who claim an image at once one sees the other at least.
+    ///
+    /// - Throws: `busy` with who has it open, `invalid_state` for another image of that name, and what opening throws.
+    static func claim(_ volume: Volume, _ connection: ClusterConnection) throws(StorageError) -> OpenImage {
+        // Not yet open for writing, so that nobody who uses it is disturbed.
+        try refuseUsed(volume, connection)
+        let image = try OpenImage(volume, readOnly: false, connection)
+        // A virtual machine would give the lock away when it is asked, and then fail to write.
+        try image.refuseUsed(besidesThis: true)
+        guard try image.features() & OpenImage.exclusiveLock != 0 else { return image }
+        let result = unsafe CephLibrary.functions.rbd_lock_acquire(image.handle, RBD_LOCK_MODE_EXCLUSIVE)
+        try image.check(result, cannot: "lock")
+        // Who came in between is in time to be seen, and too late to write.
+        try image.refuseUsed(besidesThis: true)
+        return image
+    }
+
+    static func refuseUsed(_ volume: Volume, _ connection: ClusterConnection) throws(StorageError) {
+        try OpenImage(volume, readOnly: true, connection).refuseUsed()
+    }
+
+    /// - Parameter besidesThis: whether this has it open for writing itself, which isn't counted.
+    /// - Throws: `busy` with who has it open for writing.
+    func refuseUsed(besidesThis: Bool = false) throws(StorageError) {
+        var others = try watchers()
+        if besidesThis, let own = others.firstIndex(where: { $0.client == connection.clientID }) {
+            others.remove(at: own)
+        }
+        guard others.isEmpty else {
+            throw StorageError(
+                .busy,
+                "The image '\(name.printable)' is open at \(others.map(\.address).shortList): shut that down first",
+                subject: .volume(name.printable))
+        }
+    }
+
+    /// `RBD_FEATURE_EXCLUSIVE_LOCK` of `librbd.h`.
+    private static let exclusiveLock: UInt64 = 1 << 2
+}
+
+extension [String] {
+    /// The first few, and how many more.
+    var shortList: String {
+        prefix(5).joined(separator: ", ") + (count > 5 ? " and \(count - 5) more" : "")
+    }
+}
