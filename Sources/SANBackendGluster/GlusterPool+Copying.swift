@@ -2,7 +2,6 @@ import SANEngine
 import SANHost
 import SANImages
 import SANModel
-import SystemPackage
 
 extension GlusterPool {
     /// Fills a new volume with the bytes of another one, of any pool whose volumes can be read.
@@ -19,7 +18,11 @@ extension GlusterPool {
         let source = source
         try await publish(name, plan, context) { file throws(StorageError) in
             let isFull = plan.definition.allocation.map { $0 >= plan.capacity ?? 0 } ?? true
-            let count = try await pump(data, origin.volume, into: file, named: name, context)
+            let count = try await VolumePump(volume: origin.volume, pool: data).run(in: context) {
+                (source, context) async throws(StorageError) in
+                try await GlusterAccess.transfer(file, size: .max, named: name)
+                    .upload(try TransferEnd(source), TransferRequest(isSparse: true), length: nil, in: context)
+            }.bytes
             // A guest may have changed the header since it was listed; in the copy it can't.
             try await call("the new file", context.renewed) { connected throws(StorageError) in
                 var reader = GlusterReader(volume: connected, source: source)
@@ -66,54 +69,5 @@ extension GlusterPool {
     private func refused(_ origin: VolumeRequest.Origin, _ why: String) -> StorageError {
         StorageError(
             .unsupported, "'\(origin.volume.name.printable)' \(why)", subject: .volume(origin.volume.name.printable))
-    }
-
-    /// Reads the origin through its pool and writes the new file, both at once.
-    ///
-    /// - Returns: how many bytes there were.
-    private func pump(
-        _ origin: any VolumeData, _ volume: Volume, into file: GlusterFile, named name: String,
-        _ context: OperationContext
-    ) async throws(StorageError) -> UInt64 {
-        let (reading, writing): (FileDescriptor, FileDescriptor)
-        do {
-            (reading, writing) = try FileDescriptor.pipe(options: .closeOnExec)
-        } catch {
-            throw StorageError(.hostFailure, "Can't make a pipe: \(error)")
-        }
-        async let download: Result<TransferSummary, StorageError> = GlusterPool.read(
-            volume, of: origin, into: writing, context)
-        let upload: Result<TransferSummary, StorageError>
-        do throws(StorageError) {
-            let end = try TransferEnd(DataEnd(descriptor: reading, isSeekable: false, name: volume.name))
-            upload = .success(
-                try await GlusterAccess.transfer(file, size: .max, named: name)
-                    .upload(end, TransferRequest(isSparse: true), length: nil, in: context.silent))
-        } catch {
-            upload = .failure(error)
-        }
-        try? reading.close()  // a writer that is left finds the pipe broken
-        let read = await download
-        // Where the writing failed, the reading did for that reason.
-        let written = try upload.get()
-        let summary = try read.get()
-        guard written.bytes == summary.bytes else {
-            throw StorageError(
-                .backendFailure, "'\(volume.name.printable)' gave \(summary.bytes) bytes, and \(written.bytes) arrived",
-                subject: .volume(volume.name.printable))
-        }
-        return written.bytes.bytes
-    }
-
-    private static func read(
-        _ volume: Volume, of pool: any VolumeData, into pipe: FileDescriptor, _ context: OperationContext
-    ) async -> Result<TransferSummary, StorageError> {
-        defer { try? pipe.close() }  // the reader sees the end
-        do throws(StorageError) {
-            let end = DataEnd(descriptor: pipe, isSeekable: false, name: volume.name)
-            return .success(try await pool.download(volume, to: end, TransferRequest(), in: context))
-        } catch {
-            return .failure(error)
-        }
     }
 }

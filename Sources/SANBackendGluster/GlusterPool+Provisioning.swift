@@ -262,13 +262,3 @@ extension GlusterSource {
             subject: .volume(volume.name.printable))
     }
 }
-
-extension OperationContext {
-    /// The same without anybody who hears of the progress.
-    var silent: OperationContext {
-        OperationContext(
-            deadline: deadline, patience: patience, secrets: secrets, coordinator: coordinator,
-            activations: activations,
-            logger: logger)
-    }
-}

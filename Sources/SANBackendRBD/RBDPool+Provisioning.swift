@@ -3,31 +3,20 @@ public import SANEngine
 public import SANModel
 
 extension RBDPool: VolumeProvisioning {
-    /// Makes an empty image of format 2; features, object size and data pool are what the pool's `rbd_default_…` options say, else Ceph's.
+    /// Makes an image of format 2, empty or with the bytes of another volume; features, object size and data pool are what the pool's
+    /// `rbd_default_…` options say, else Ceph's.
     ///
     /// - Throws: `already_exists`, `invalid_argument` for a size or name that an image can't have, `unsupported` for a format other than raw,
-    ///   for encryption, and for filling it from another volume, and what the cluster says.
+    ///   for encryption, and for an origin that isn't raw; `cancelled`, and what the cluster says.
     public func createVolume(
         _ request: VolumeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
         let capacity = try Self.capacity(of: request)
         let (name, deadline, showsUsage) = (request.definition.name, context.deadline, showsUsage)
-        let shown = name.printable
-        return try await withConnection(in: context, waitingFor: "the new image '\(shown)'") {
+        if let origin = request.origin { return try await copy(origin, as: name, capacity, in: context) }
+        return try await withConnection(in: context, waitingFor: "the new image '\(name.printable)'") {
             connection throws(StorageError) in
-            let functions = unsafe CephLibrary.functions
-            var options: rbd_image_options_t?
-            unsafe functions.rbd_image_options_create(&options)
-            defer { unsafe functions.rbd_image_options_destroy(options) }
-            let result = unsafe functions.rbd_create4(connection.ioContext, name, capacity, options)
-            if CephFailure(result).errno == .fileExists {
-                throw StorageError(
-                    .alreadyExists, "There is an image '\(shown)' in '\(connection.source.place)' already",
-                    subject: .volume(shown))
-            }
-            guard result >= 0 else {
-                throw CephFailure(result).error(cannot: "make the image '\(shown)'").about(.volume, shown)
-            }
+            try connection.make(name, capacity, ImageOptions())
             return .changed(try Self.read(name, connection, until: deadline, showsUsage: showsUsage))
         }
     }
@@ -107,22 +96,13 @@ extension RBDPool: VolumeProvisioning {
         func refused(_ code: StorageError.Code, _ message: String) -> StorageError {
             StorageError(code, message, subject: subject)
         }
-        guard request.origin == nil else {
-            throw refused(
-                .unsupported,
-                "An image can't be filled from another volume yet: make it empty, and upload what the other one is downloaded to"
-            )
-        }
         guard [nil, VolumeFormat.raw].contains(definition.target.format), definition.backingStore == nil else {
             throw refused(.unsupported, "Only RAW volumes are supported by this storage pool: leave the format out")
         }
         guard definition.target.encryption == nil else {
             throw refused(.unsupported, "An image can't be made encrypted: leave <encryption> out")
         }
-        // The one is the separator of a snapshot's name, and rbd's programs could never name the image; NUL and '/' no volume has.
-        guard !definition.name.contains("@") else {
-            throw refused(.invalidArgument, "'\(definition.name.printable)' can't name an image: it has an '@'")
-        }
+        _ = try usableName(definition.name)
         guard let capacity = definition.capacity?.bytes, capacity > 0 else {
             throw refused(.invalidArgument, "Volume capacity required for this storage pool: 1 byte at least")
         }
@@ -130,6 +110,18 @@ extension RBDPool: VolumeProvisioning {
             throw refused(.invalidArgument, "An image has at most 2^63 - 1 bytes")
         }
         return capacity
+    }
+
+    /// The name of a new image.
+    ///
+    /// '@' is the separator of a snapshot's name, and rbd's programs could never name the image; NUL and '/' no volume has.
+    static func usableName(_ name: String) throws(StorageError) -> String {
+        guard !name.contains("@") else {
+            throw StorageError(
+                .invalidArgument, "'\(name.printable)' can't name an image: it has an '@'",
+                subject: .volume(name.printable))
+        }
+        return name
     }
 
     /// Makes sure that nothing stands on an image, and deletes its snapshots.

@@ -3,6 +3,7 @@ import SANEngine
 import SANHost
 import SANModel
 import SANTestSupport
+import Synchronization
 
 @testable import SANBackendRBD
 
@@ -17,6 +18,23 @@ struct OneSecret: SecretResolving {
     ) async throws(StorageError) -> SecretBytes {
         guard usage == .ceph else { throw StorageError(.notFound, "There is no such secret") }
         return SecretBytes(value.utf8)
+    }
+}
+
+/// Remembers how far an operation was, and may act on it.
+final class RecordedProgress: ProgressReporting {
+    private let state = Mutex<(last: ByteCount?, action: (@Sendable () -> Void)?)>((nil, nil))
+
+    var last: ByteCount? { state.withLock { $0.last } }
+
+    func onReport(_ action: @escaping @Sendable () -> Void) { state.withLock { $0.action = action } }
+
+    func report(done: ByteCount, total: ByteCount?) {
+        let action = state.withLock { state in
+            state.last = done
+            return state.action
+        }
+        action?()
     }
 }
 

@@ -171,6 +171,26 @@ struct VolumeTests {
         #expect(clone.key == nil && clone.target.path == nil && clone.backingStore == nil)
     }
 
+    @Test(
+        "VOLUME@SNAPSHOT is taken apart, unless a volume has that name; a pool that only copies has no clones of snapshots"
+    )
+    func snapshotNames() async throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.engine
+        try await fixture.running(volumes: [EngineFixture.volume("v"), EngineFixture.volume("v@s")])
+        for (text, volume, snapshot) in [
+            ("v", "v", nil), ("v@s", "v@s", nil), ("v@t", "v", "t"), ("a@b@c", "a@b", "c"),
+        ] {
+            let split = try engine.splitSnapshot(VolumeReference(text, pool: "p"))
+            #expect(split.volume == VolumeReference(volume, pool: "p") && split.snapshot == snapshot)
+        }
+        let refused = await failure {
+            _ = try await engine.cloneVolume(VolumeReference("v"), snapshot: "t", named: "c")
+        }
+        #expect(refused?.code == .unsupported)
+        #expect(!fixture.storage.calls.contains(.create))
+    }
+
     @Test("a volume without a size is refused, unless something else gives it one")
     func sizes() async throws {
         let fixture = try EngineFixture()

@@ -61,7 +61,30 @@
     X(rbd_read2) \
     X(rbd_write2) \
     X(rbd_write_zeroes) \
-    X(rbd_flush)
+    X(rbd_flush) \
+    X(rbd_clone3) \
+    X(rbd_rename) \
+    X(rbd_image_options_set_uint64) \
+    X(rbd_image_options_set_string) \
+    X(rbd_get_flags) \
+    X(rbd_get_data_pool_id) \
+    X(rbd_get_stripe_unit) \
+    X(rbd_get_stripe_count) \
+    X(rbd_metadata_set) \
+    X(rbd_metadata_list) \
+    X(rbd_diff_iterate2) \
+    X(rbd_snap_create) \
+    X(rbd_snap_protect) \
+    X(rbd_snap_rollback_with_progress) \
+    X(rbd_snap_get_timestamp) \
+    X(rbd_snap_get_namespace_type) \
+    X(rbd_snap_set_by_id) \
+    X(rbd_flatten_with_progress) \
+    X(rbd_trash_move) \
+    X(rbd_trash_list) \
+    X(rbd_trash_list_cleanup) \
+    X(rbd_trash_remove_with_progress) \
+    X(rbd_trash_restore)
 
 /// Every function that is used, under its own name.
 struct san_ceph_functions {

@@ -111,10 +111,14 @@ final class OpenImage: Sendable {
     }
 
     struct Snapshot: Sendable, Hashable {
+        var id: UInt64
         var name: String
+        /// Of the image when it was made, in bytes.
+        var size: UInt64
         var isProtected: Bool
     }
 
+    /// The users' own: those of groups and mirroring, and those that only wait for their last clone to go, have no names to use.
     func snapshots() throws(StorageError) -> [Snapshot] {
         let functions = unsafe CephLibrary.functions
         var room: Int32 = 64
@@ -124,13 +128,25 @@ final class OpenImage: Sendable {
             if CephFailure(count).errno == .outOfRange, room < 1 << 20 { continue }
             try check(count, cannot: "list the snapshots of")
             defer { unsafe functions.rbd_snap_list_end(&list) }
-            let names = unsafe list[..<min(Int(count), list.count)].map { unsafe String(cString: $0.name) }
-            return try names.map { name throws(StorageError) in
-                var isProtected: Int32 = 0
-                let result = unsafe functions.rbd_snap_is_protected(handle, name, &isProtected)
-                try check(result, cannot: "look at the snapshot '\(name.printable)' of")
-                return Snapshot(name: name, isProtected: isProtected != 0)
+            let found = unsafe list[..<min(Int(count), list.count)].map { entry in
+                unsafe Snapshot(id: entry.id, name: String(cString: entry.name), size: entry.size, isProtected: false)
             }
+            var snapshots: [Snapshot] = []
+            for var snapshot in found {
+                let shown = snapshot.name.printable
+                var kind = RBD_SNAP_NAMESPACE_TYPE_USER
+                try check(
+                    unsafe functions.rbd_snap_get_namespace_type(handle, snapshot.id, &kind),
+                    cannot: "look at the snapshot '\(shown)' of")
+                guard kind == RBD_SNAP_NAMESPACE_TYPE_USER else { continue }
+                var isProtected: Int32 = 0
+                try check(
+                    unsafe functions.rbd_snap_is_protected(handle, snapshot.name, &isProtected),
+                    cannot: "look at the snapshot '\(shown)' of")
+                snapshot.isProtected = isProtected != 0
+                snapshots.append(snapshot)
+            }
+            return snapshots
         }
     }
 

@@ -36,14 +36,17 @@ struct VolumeCreateFrom: StorageCommand {
     var sourcePool: String?
 
     @OptionGroup var options: VolumeDocumentOptions
+    @OptionGroup var progress: ProgressOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let definition = try await session.volumeDocument(document.file, options)
+        let progress = ProgressPrinter(progress.progress, session, label: "Copying")
+        defer { progress.finish() }
         return .created(
             try await session.engine().createVolume(
                 definition, inPool: target.pool, preallocatesMetadata: options.prealloc,
-                from: VolumeReference(source, pool: sourcePool)))
+                from: VolumeReference(source, pool: sourcePool), progress: progress))
     }
 }
 
@@ -116,18 +119,30 @@ struct VolumeCreateAs: StorageCommand {
     }
 }
 
-/// The verb `volume clone SOURCE NEWNAME`.
+/// The verb `volume clone SOURCE[@SNAPSHOT] NEWNAME`.
 struct VolumeClone: StorageCommand {
     static let configuration = CommandConfiguration(
-        commandName: "clone", abstract: "Make a volume with another's data, in the same pool.")
+        commandName: "clone", abstract: "Make a volume with another's data.",
+        discussion:
+            "In an rbd pool the new volume stands on a snapshot of SOURCE: on SOURCE@SNAPSHOT where that is given, "
+            + "else on one that is made for it. Elsewhere it is a copy.")
 
     @OptionGroup var source: VolumeArgument
     @Argument(help: "The new volume's name.")
     var newName: String
+    @Option(help: "The pool to make it in, if not SOURCE's.", completion: .custom(CompletionContext.pools))
+    var targetPool: String?
+    @OptionGroup var progress: ProgressOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
-        .created(try await session.engine().cloneVolume(source.reference, named: newName))
+        let engine = try session.engine()
+        let (volume, snapshot) = try engine.splitSnapshot(source.reference)
+        let progress = ProgressPrinter(progress.progress, session, label: "Copying")
+        defer { progress.finish() }
+        return .created(
+            try await engine.cloneVolume(
+                volume, snapshot: snapshot, named: newName, inPool: targetPool, progress: progress))
     }
 }
 

@@ -44,12 +44,35 @@ public protocol VolumeProvisioning: ActivePool {
     ) async throws(StorageError) -> Change<Void>
 }
 
+/// A pool whose volumes can stand on a snapshot of another one, and share with it what neither has written since.
+public protocol VolumeCloning: VolumeProvisioning {
+    func cloneVolume(_ request: CloneRequest, in context: OperationContext) async throws(StorageError) -> Change<Volume>
+}
+
+/// What to clone.
+public struct CloneRequest: Sendable {
+    /// Of the clone.
+    public var name: String
+    public var origin: VolumeRequest.Origin
+    /// Of the origin; nil for what it holds now.
+    public var snapshot: String?
+    /// What the clone is to have at least; nil for its origin's size.
+    public var capacity: ByteCount?
+
+    public init(name: String, origin: VolumeRequest.Origin, snapshot: String? = nil, capacity: ByteCount? = nil) {
+        self.name = name
+        self.origin = origin
+        self.snapshot = snapshot
+        self.capacity = capacity
+    }
+}
+
 /// What to make.
 public struct VolumeRequest: Sendable {
     public var definition: VolumeDefinition
     /// Allocate qcow2 metadata ahead.
     public var preallocatesMetadata: Bool
-    /// The volume to fill it from, with the pool it is in: `create-from` and `clone`.
+    /// The volume to fill it from, with the pool it is in: `create-from`, and `clone` where the pool copies.
     public var origin: Origin?
 
     public init(_ definition: VolumeDefinition, preallocatesMetadata: Bool = false, origin: Origin? = nil) {

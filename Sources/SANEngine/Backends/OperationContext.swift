@@ -39,6 +39,13 @@ extension OperationContext {
         copy.deadline = .after(patience)
         return copy
     }
+
+    /// The same without anybody who hears of the progress.
+    package var silent: OperationContext {
+        var copy = self
+        copy.progress = NoProgress()
+        return copy
+    }
 }
 
 /// Gives backends the values of secrets.

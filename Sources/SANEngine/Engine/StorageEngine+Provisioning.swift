@@ -8,37 +8,27 @@ extension StorageEngine {
     /// - Throws: `already_exists`, `invalid_argument`, `unsupported`, `invalid_state` for an inactive pool, `busy`, and what the backend throws.
     public func createVolume(
         _ definition: VolumeDefinition, inPool pool: String, preallocatesMetadata: Bool = false,
-        from origin: VolumeReference? = nil
+        from origin: VolumeReference? = nil, progress: any ProgressReporting = NoProgress()
     ) async throws(StorageError) -> Change<LocatedVolume> {
-        let deadline = newDeadline()
-        try VolumeValidation.check(name: definition.name)
-        let (lock, record) = try await hold(pool, .shared, for: .use, verb: "volume create", until: deadline)
-        defer { lock.release() }
-        let source = try origin.map { reference throws(StorageError) in try find(reference) }
-        let held = try await holdPair(record.name, definition.name, source, until: deadline)
-        defer { held.forEach { $0.release() } }
-        try refuseDuplicate(definition.name, in: record.name)
-        let provisioning = try await self.pool(
-            of: record, as: (any VolumeProvisioning).self,
-            source == nil
-                ? "volume creation"
-                : "volume creation from an existing volume",
-            until: deadline)
-        let request = try await request(
-            definition, preallocatesMetadata: preallocatesMetadata, from: source, until: deadline)
-        do throws(StorageError) {
-            let change = try await provisioning.createVolume(request, in: context(until: deadline))
-            try await noteDone("made", change.value, named: change.value.name, in: record.name)
-            return change.map { LocatedVolume(pool: record.name, poolType: type(of: record), volume: $0) }
-        } catch {
-            let new = VolumeHold(record: record, volume: Volume(definition), locks: [])
-            throw finished(error, new)
+        try await make(
+            definition.name, inPool: pool,
+            from: try origin.map { reference throws(StorageError) in try find(reference) }
+        ) { (provisioning, source, deadline) async throws(StorageError) in
+            let request = try await self.request(
+                definition, preallocatesMetadata: preallocatesMetadata, from: source, until: deadline)
+            return try await provisioning.createVolume(request, in: self.context(until: deadline, progress: progress))
         }
     }
 
-    /// A copy of a volume in its own pool, with its size and format.
+    /// Makes a volume with another one's data: one that stands on it where the pool has such clones, else a copy.
+    ///
+    /// - Parameters:
+    ///   - snapshot: of the other one; nil for what it holds now.
+    ///   - target: the pool to make it in; nil for that of the other one.
+    /// - Throws: as ``createVolume(_:inPool:preallocatesMetadata:from:progress:)``; `unsupported` for a snapshot that the pool can't clone.
     public func cloneVolume(
-        _ reference: VolumeReference, named name: String
+        _ reference: VolumeReference, snapshot: String? = nil, named name: String, inPool target: String? = nil,
+        progress: any ProgressReporting = NoProgress()
     ) async throws(StorageError) -> Change<LocatedVolume> {
         let source = try find(reference)
         var definition = source.volume.definition
@@ -49,8 +39,54 @@ extension StorageEngine {
         definition.target.timestamps = nil
         definition.sourceDevices = []
         definition.backingStore = nil
-        return try await createVolume(
-            definition, inPool: source.pool, from: VolumeReference(source.volume.name, pool: source.pool))
+        let copied = definition
+        return try await make(name, inPool: target ?? source.pool, from: source) {
+            (provisioning, source, deadline) async throws(StorageError) in
+            let request = try await self.request(
+                copied, preallocatesMetadata: false, from: source, until: deadline)
+            let context = self.context(until: deadline, progress: progress)
+            if let origin = request.origin, let cloning = provisioning as? any VolumeCloning,
+                Swift.type(of: cloning) == Swift.type(of: origin.pool)
+            {
+                return try await cloning.cloneVolume(
+                    CloneRequest(name: name, origin: origin, snapshot: snapshot), in: context)
+            }
+            guard snapshot == nil else {
+                throw StorageError(
+                    .unsupported,
+                    "No volume of this pool can stand on a snapshot: rbd pools have such clones, of images of their own cluster",
+                    subject: .volume(name.printable))
+            }
+            return try await provisioning.createVolume(request, in: context)
+        }
+    }
+
+    /// Makes a volume while its name, and what it is made from, are held.
+    private func make(
+        _ name: String, inPool pool: String, from origin: LocatedVolume?,
+        _ body: (any VolumeProvisioning, LocatedVolume?, Deadline) async throws(StorageError) -> Change<Volume>
+    ) async throws(StorageError) -> Change<LocatedVolume> {
+        let deadline = newDeadline()
+        try VolumeValidation.check(name: name)
+        let (lock, record) = try await hold(pool, .shared, for: .use, verb: "volume create", until: deadline)
+        defer { lock.release() }
+        let held = try await holdPair(record.name, name, origin, until: deadline)
+        defer { held.forEach { $0.release() } }
+        try refuseDuplicate(name, in: record.name)
+        let provisioning = try await self.pool(
+            of: record, as: (any VolumeProvisioning).self,
+            origin == nil
+                ? "volume creation"
+                : "volume creation from an existing volume",
+            until: deadline)
+        do throws(StorageError) {
+            let change = try await body(provisioning, origin, deadline)
+            try await noteDone("made", change.value, named: change.value.name, in: record.name)
+            return change.map { LocatedVolume(pool: record.name, poolType: type(of: record), volume: $0) }
+        } catch {
+            let new = VolumeHold(record: record, volume: Volume(VolumeDefinition(name: name)), locks: [])
+            throw finished(error, new)
+        }
     }
 
     /// Gives a volume another size.

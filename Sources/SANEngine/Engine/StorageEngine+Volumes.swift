@@ -30,6 +30,23 @@ extension StorageEngine {
         return located
     }
 
+    /// Takes `VOLUME@SNAPSHOT` apart, unless there is a volume of the whole name.
+    ///
+    /// - Returns: no snapshot for a text without '@'.
+    /// - Throws: `not_found`, as ``volume(_:fresh:)``.
+    public func splitSnapshot(
+        _ reference: VolumeReference
+    ) throws(StorageError) -> (volume: VolumeReference, snapshot: String?) {
+        guard let mark = reference.text.lastIndex(of: "@") else { return (reference, nil) }
+        do throws(StorageError) {
+            _ = try find(reference)
+            return (reference, nil)
+        } catch  where error.code == .notFound {
+            let volume = VolumeReference(String(reference.text[..<mark]), pool: reference.pool)
+            return (volume, String(reference.text[reference.text.index(after: mark)...]))
+        }
+    }
+
     /// Looks a volume up in the lists of the last refreshes.
     func find(_ reference: VolumeReference) throws(StorageError) -> LocatedVolume {
         if let pool = reference.pool { return try find(reference.text, in: try resolve(pool)) }

@@ -1,22 +1,24 @@
 import SANModel
 
 /// What takes back the steps done so far, the last one first.
-struct UndoList: Sendable {
-    typealias Step = @Sendable () async throws(StorageError) -> Void
+package struct UndoList: Sendable {
+    package typealias Step = @Sendable () async throws(StorageError) -> Void
 
     private var steps: [Step] = []
+
+    package init() {}
 
     var isEmpty: Bool { steps.isEmpty }
 
     /// Notes how to take back what was just done.
-    mutating func append(_ step: @escaping Step) {
+    package mutating func append(_ step: @escaping Step) {
         steps.append(step)
     }
 
     /// Takes everything back, also when the caller is cancelled.
     ///
     /// - Returns: the original error, with each failure of an undo among its causes.
-    func run(after original: StorageError) async -> (error: StorageError, failures: [StorageError]) {
+    package func run(after original: StorageError) async -> (error: StorageError, failures: [StorageError]) {
         let steps = steps
         // A task of its own that is awaited here: the caller's cancellation doesn't reach it.
         let failures = await Task {

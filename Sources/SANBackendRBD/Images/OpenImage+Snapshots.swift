@@ -1,0 +1,89 @@
+import CCeph
+import SANModel
+
+extension OpenImage {
+    // MARK: Making and deleting
+
+    func makeSnapshot(_ name: String) throws(StorageError) {
+        let shown = name.printable
+        let result = unsafe CephLibrary.functions.rbd_snap_create(handle, name)
+        if CephFailure(result).errno == .fileExists {
+            throw StorageError(
+                .alreadyExists, "The image '\(self.name.printable)' has a snapshot '\(shown)' already",
+                subject: .volume(self.name.printable))
+        }
+        try check(result, cannot: "make the snapshot '\(shown)' of")
+    }
+
+    func protect(_ snapshot: String) throws(StorageError) {
+        let result = unsafe CephLibrary.functions.rbd_snap_protect(handle, snapshot)
+        // Another process was quicker.
+        if CephFailure(result).errno == .resourceBusy { return }
+        try check(result, cannot: "protect the snapshot '\(snapshot.printable)' of")
+    }
+
+    func unprotect(_ snapshot: String) throws(StorageError) {
+        try check(
+            unsafe CephLibrary.functions.rbd_snap_unprotect(handle, snapshot),
+            cannot: "unprotect the snapshot '\(snapshot.printable)' of")
+    }
+
+    func deleteSnapshot(_ snapshot: String) throws(StorageError) {
+        try check(
+            unsafe CephLibrary.functions.rbd_snap_remove(handle, snapshot),
+            cannot: "delete the snapshot '\(snapshot.printable)' of")
+    }
+
+    // MARK: Clones
+
+    /// - Throws: `not_found` without such a snapshot, `unsupported` for an image that nothing can stand on.
+    func requireClonable(_ snapshot: String) throws(StorageError) {
+        let shown = name.printable
+        guard try snapshots().contains(where: { $0.name == snapshot }) else {
+            throw noSnapshot(snapshot)
+        }
+        guard try !id().isEmpty, try features() & Feature.layering != 0 else {
+            throw StorageError(
+                .unsupported,
+                "No clone can stand on the image '\(shown)', which lacks the feature 'layering': copy it with create-from",
+                subject: .volume(shown))
+        }
+    }
+
+    func noSnapshot(_ snapshot: String) -> StorageError {
+        StorageError(
+            .notFound, "The image '\(name.printable)' has no snapshot '\(snapshot.printable)'",
+            subject: .volume(name.printable))
+    }
+
+    /// The newest of the snapshots that were made for clones, where the image still is what it was then.
+    ///
+    /// Only where fast-diff answers: else each of the image's objects would have to be asked.
+    func unchangedSnapshot() throws(StorageError) -> String? {
+        let known = try snapshots().filter { ImageNaming.isForClones($0.name) }
+        let size = try sizeAndOrder().size
+        guard let last = known.max(by: { $0.id < $1.id }), last.size == size else { return nil }
+        guard try features() & Feature.fastDiff != 0, try flags() & Feature.fastDiffInvalid == 0 else { return nil }
+        let result = unsafe CephLibrary.functions.rbd_diff_iterate2(
+            handle, last.name, 0, size, 1, 1, { _, _, _, _ in OpenImage.foundChange }, nil)
+        if result == OpenImage.foundChange { return nil }
+        try check(result, cannot: "compare its snapshot '\(last.name.printable)' with")
+        return last.name
+    }
+
+    /// What the first piece that differs ends a comparison with: ECANCELED.
+    private static let foundChange: Int32 = -125
+
+    enum Feature {
+        static let layering: UInt64 = 1 << 0
+        static let fastDiff: UInt64 = 1 << 4
+        /// `RBD_FLAG_FAST_DIFF_INVALID`.
+        static let fastDiffInvalid: UInt64 = 1 << 1
+    }
+
+    func flags() throws(StorageError) -> UInt64 {
+        var flags: UInt64 = 0
+        try check(unsafe CephLibrary.functions.rbd_get_flags(handle, &flags), cannot: "read the flags of")
+        return flags
+    }
+}
