@@ -63,6 +63,69 @@ struct VolumeAttachmentTests {
         #expect(node.contains("{\"host\":\"fd00::2\",\"port\":\"24008\",\"type\":\"inet\"}"))
     }
 
+    private func ceph(_ name: String, hosts: [PoolSource.Host], user: String?) -> PoolDefinition {
+        var source = PoolSource()
+        source.hosts = hosts
+        source.name = name
+        source.authentication = user.map {
+            PoolSource.Authentication(kind: .ceph, username: $0, secret: .usage("client.x"))
+        }
+        return PoolDefinition(type: .rbd, name: "c", source: source)
+    }
+
+    private func cephImage(_ name: String) -> Volume {
+        var definition = VolumeDefinition(name: name, type: .network)
+        definition.target.format = .raw
+        return Volume(definition)
+    }
+
+    @Test("rbd: libvirt's disk names image and monitors, and the secret by reference")
+    func rbdLibvirt() throws {
+        let hosts = [PoolSource.Host(name: "10.0.0.1", port: 6789), PoolSource.Host(name: "fd00::2")]
+        let pool = ceph("vms/ns", hosts: hosts, user: "hv")
+        var volume = cephImage("web")
+        volume.definition.target.encryption = EncryptionDefinition(format: .luks2, secrets: [.usage("vms/ns/web")])
+        let attachment = try VolumeAttachment(volume, poolType: .rbd, in: pool)
+        #expect(
+            try attachment.disk(target: "vda") == """
+                <disk type='network' device='disk'>
+                  <driver name='qemu' type='raw'/>
+                  <source protocol='rbd' name='vms/ns/web'>
+                    <host name='10.0.0.1' port='6789'/>
+                    <host name='fd00::2'/>
+                    <auth username='hv'>
+                      <secret type='ceph' usage='client.x'/>
+                    </auth>
+                    <encryption format='luks2' engine='librbd'>
+                      <secret type='passphrase' usage='vms/ns/web'/>
+                    </encryption>
+                  </source>
+                  <target dev='vda' bus='virtio'/>
+                </disk>
+
+                """)
+        #expect(attachment.secrets.map(\.id) == ["san-cephx", "san-key"])
+        #expect(throws: StorageError.self) { try attachment.path() }
+        #expect(
+            JSONWriter.text(of: try attachment.blockDevice(), compact: true)
+                == #"{"driver":"raw","file":{"auth-client-required":["cephx"],"driver":"rbd","#
+                + #""encrypt":{"format":"luks2","key-secret":"san-key"},"image":"web","key-secret":"san-cephx","#
+                + #""namespace":"ns","pool":"vms","server":[{"host":"10.0.0.1","port":"6789"},"#
+                + #"{"host":"fd00::2","port":"3300"},{"host":"fd00::2","port":"6789"}],"user":"hv"},"node-name":"san-web"}"#
+        )
+    }
+
+    @Test("rbd: what qemu takes for a mark in its URI has a backslash")
+    func rbdURI() throws {
+        let plain = try VolumeAttachment(
+            cephImage("a:b@c"), poolType: .rbd,
+            in: ceph("p", hosts: [.init(name: "fd00::2"), .init(name: "m")], user: nil))
+        #expect(try plain.uri() == #"rbd:p/a\:b\@c:auth_supported=none:mon_host=[fd00\:\:2];m"#)
+        let user = try VolumeAttachment(
+            cephImage("v"), poolType: .rbd, in: ceph("p/n", hosts: [.init(name: "10.0.0.1", port: 3300)], user: "hv"))
+        #expect(try user.uri() == #"rbd:p/n/v:id=hv:auth_supported=cephx:mon_host=10.0.0.1\:3300"#)
+    }
+
     @Test("iscsi-direct: libvirt's disk names target, LUN, portal and the secret by reference")
     func iscsiLibvirt() throws {
         let attachment = try VolumeAttachment(lun(1 << 48), poolType: .iscsiDirect, in: pool(port: 3261))

@@ -50,15 +50,9 @@ struct RBDSource: Sendable, Hashable {
     ///
     /// An IPv6 one gets brackets, with a port and without: librados takes no other (libvirt leaves them out without).
     static func monitor(_ host: PoolSource.Host) throws(StorageError) -> String {
-        let isBare = host.name.contains(":") && !host.name.hasPrefix("[")
-        let parsed = try Portal(parsing: isBare ? "[\(host.name)]" : host.name, defaultPort: 0)
-        // A separator would make several monitors of one.
-        guard parsed.host.printable == parsed.host, !parsed.host.contains(where: { ",; ".contains($0) }) else {
-            throw StorageError(.invalidArgument, "'\(host.name.printable)' isn't a host's name or address")
-        }
-        let port = host.port ?? parsed.port
-        if port == 0 { return parsed.isIPv6 ? "[\(parsed.host)]" : parsed.host }
-        return Portal(host: parsed.host, port: port).description
+        let endpoint = try host.endpoint()
+        if endpoint.port == 0 { return endpoint.isIPv6 ? "[\(endpoint.host)]" : endpoint.host }
+        return endpoint.description
     }
 
     /// Each address at which a monitor may be, by each version of the messenger.

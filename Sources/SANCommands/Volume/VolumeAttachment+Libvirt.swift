@@ -19,16 +19,19 @@ extension VolumeAttachment {
             lines.append("<disk type='block' device='disk'>")
             lines.append("  <driver name='qemu' type=\(driver)/>")
             lines += try source("dev=\(try attribute(path))", children: [])
+        case .rbd(let rbd):
+            lines.append("<disk type='network' device='disk'>")
+            lines.append("  <driver name='qemu' type=\(driver)/>")
+            lines += try source(
+                "protocol='rbd' name=\(try attribute(rbd.path))",
+                children: try hosts(rbd.monitors.map { .init(name: $0.host, port: $0.port) })
+                    + authentication(rbd.authentication, type: "ceph"))
         case .gluster(let gluster):
             lines.append("<disk type='network' device='disk'>")
             lines.append("  <driver name='qemu' type=\(driver)/>")
-            var hosts: [String] = []
-            for server in gluster.servers {
-                let port = server.port.flatMap { $0 == 0 ? nil : " port='\($0)'" } ?? ""
-                hosts.append("<host name=\(try attribute(server.name))\(port)/>")
-            }
             lines += try source(
-                "protocol='gluster' name=\(try attribute("\(gluster.volume)/\(gluster.path)"))", children: hosts)
+                "protocol='gluster' name=\(try attribute("\(gluster.volume)/\(gluster.path)"))",
+                children: try hosts(gluster.servers))
         case .iscsi(let iscsi):
             lines.append("<disk type='network' device='disk'>")
             lines.append("  <driver name='qemu' type=\(driver)/>")
@@ -43,7 +46,8 @@ extension VolumeAttachment {
 
     private func source(_ attributes: String, children: [String]) throws(StorageError) -> [String] {
         var inner = children
-        if let encryption {
+        if var encryption {
+            if isDecryptedBelow { encryption.engine = .librbd }
             inner += encryption.xml.split(separator: "\n").map { String($0) }
         }
         if inner.isEmpty { return ["  <source \(attributes)/>"] }
@@ -55,18 +59,29 @@ extension VolumeAttachment {
         if let initiator = iscsi.initiator {
             lines += ["<initiator>", "  <iqn name=\(try attribute(initiator))/>", "</initiator>"]
         }
-        if let authentication = iscsi.authentication {
-            let secret: String
-            switch authentication.secret {
-            case .uuid(let uuid): secret = "uuid='\(uuid)'"
-            case .usage(let usage): secret = "usage=\(try attribute(usage))"
-            }
-            lines += [
-                "<auth username=\(try attribute(authentication.username))>", "  <secret type='iscsi' \(secret)/>",
-                "</auth>",
-            ]
+        return lines + (try authentication(iscsi.authentication, type: "iscsi"))
+    }
+
+    private func hosts(_ hosts: [PoolSource.Host]) throws(StorageError) -> [String] {
+        try hosts.map { host throws(StorageError) in
+            let port = host.port.flatMap { $0 == 0 ? nil : " port='\($0)'" } ?? ""
+            return "<host name=\(try attribute(host.name))\(port)/>"
         }
-        return lines
+    }
+
+    private func authentication(
+        _ authentication: PoolSource.Authentication?, type: String
+    ) throws(StorageError) -> [String] {
+        guard let authentication else { return [] }
+        let secret: String
+        switch authentication.secret {
+        case .uuid(let uuid): secret = "uuid='\(uuid)'"
+        case .usage(let usage): secret = "usage=\(try attribute(usage))"
+        }
+        return [
+            "<auth username=\(try attribute(authentication.username))>", "  <secret type='\(type)' \(secret)/>",
+            "</auth>",
+        ]
     }
 
     /// The text as an attribute's value, quotes included.

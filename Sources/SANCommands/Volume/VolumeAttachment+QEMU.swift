@@ -17,7 +17,7 @@ extension VolumeAttachment {
         var driver = try driver()
         var node: JSONObject = ["node-name": .string(nodeName), "file": protocolNode]
         let key = secrets.first { $0.type == "volume" }.map { JSONValue.string($0.id) }
-        if let encryption {
+        if let encryption, !isDecryptedBelow {
             switch driver {
             case "raw", "luks":
                 driver = "luks"
@@ -35,8 +35,9 @@ extension VolumeAttachment {
         return .object(node)
     }
 
-    /// - Throws: `unsupported`, for LUKS 2 too, which qemu can't open.
+    /// - Throws: `unsupported`, for LUKS 2 too, which qemu can't open, but for an rbd image.
     func driver() throws(StorageError) -> String {
+        if isDecryptedBelow { return "raw" }
         guard encryption?.format != .luks2 else {
             throw StorageError(
                 .unsupported, "qemu doesn't open LUKS 2: use --for path, and open it with cryptsetup",
@@ -49,10 +50,16 @@ extension VolumeAttachment {
         return driver
     }
 
+    /// librbd decrypts what it reads.
+    var isDecryptedBelow: Bool {
+        if case .rbd = route { true } else { false }
+    }
+
     private var protocolNode: JSONValue {
         switch route {
         case .file(let path): return ["driver": "file", "filename": .string(path)]
         case .blockDevice(let path): return ["driver": "host_device", "filename": .string(path)]
+        case .rbd(let rbd): return rbd.node(encryption)
         case .gluster(let gluster):
             let servers = gluster.servers.map { server -> JSONValue in
                 // 24007 is Gluster's own; qemu has no default here.

@@ -8,6 +8,7 @@ struct VolumeAttachment: Sendable {
         case blockDevice(String)
         case iscsi(ISCSI)
         case gluster(Gluster)
+        case rbd(RBD)
     }
 
     /// What an initiator in user space (libiscsi, in qemu) needs.
@@ -62,6 +63,7 @@ struct VolumeAttachment: Sendable {
         case .block: route = .blockDevice(volume.path)
         case .network where poolType == .iscsiDirect: route = .iscsi(try ISCSI(volume, in: pool))
         case .network where poolType == .gluster: route = .gluster(try Gluster(volume, in: pool))
+        case .network where poolType == .rbd: route = .rbd(try RBD(volume, in: pool))
         case let type:
             throw StorageError(
                 .unsupported,
@@ -76,6 +78,9 @@ struct VolumeAttachment: Sendable {
         if case .iscsi(let iscsi) = route, let reference = iscsi.authentication?.secret {
             secrets.append(Secret(id: "san-chap", type: "iscsi", reference: reference))
         }
+        if case .rbd(let rbd) = route, let reference = rbd.authentication?.secret {
+            secrets.append(Secret(id: "san-cephx", type: "ceph", reference: reference))
+        }
         if let reference = encryption?.secrets.first {
             secrets.append(Secret(id: "san-key", type: "volume", reference: reference))
         }
@@ -86,20 +91,22 @@ struct VolumeAttachment: Sendable {
     func path() throws(StorageError) -> String {
         switch route {
         case .file(let path), .blockDevice(let path): return path
-        case .iscsi, .gluster:
+        case .iscsi, .gluster, .rbd:
             throw StorageError(
                 .unsupported, "The volume has no path on this host: use --for uri, qemu or libvirt",
                 subject: .volume(name))
         }
     }
 
-    /// `file:///…`, `gluster://HOST[:PORT]/VOLUME/PATH`, or `iscsi://[USER@]PORTAL/TARGET/LUN` as libiscsi and qemu read it; a password isn't part of it.
+    /// `file:///…`, `gluster://HOST[:PORT]/VOLUME/PATH`, `rbd:POOL/[NAMESPACE/]IMAGE:…` as qemu reads it, or `iscsi://[USER@]PORTAL/TARGET/LUN` as
+    /// libiscsi and qemu read it; a password or key isn't part of it.
     ///
     /// - Throws: `unsupported` for a target that libiscsi's URLs can't name.
     func uri() throws(StorageError) -> String {
         switch route {
         case .file(let path), .blockDevice(let path): return "file://" + VolumeAttachment.percentEncoded(path)
         case .gluster(let gluster): return gluster.uri
+        case .rbd(let rbd): return rbd.uri
         case .iscsi(let iscsi):
             // libiscsi decodes nothing, and takes these for its own marks.
             let marks: Set<Character> = ["%", "@", "?", "/", "#"]

@@ -1,0 +1,54 @@
+import SANHost
+import SANTestSupport
+import Testing
+
+/// What the built program says of images, held against QEMU's own client of the same cluster.
+@Suite(.timeLimit(.minutes(5))) struct RBDCommandServiceTests {
+    private let program: BuiltProgram
+    private let cluster: CephCluster
+    private let namespace: String
+
+    init() async throws {
+        program = try BuiltProgram()
+        let cluster = try await CephCluster.shared
+        self.cluster = cluster
+        namespace = try await withThread { try cluster.newNamespace() }
+        let secret = "<secret><usage type='ceph'><name>hv</name></usage></secret>"
+        let pool = """
+            <pool type='rbd'><name>ceph</name><source><name>rbd/\(namespace)</name>
+            <host name='\(CephCluster.address)' port='\(cluster.port)'/>
+            <auth type='ceph' username='\(CephCluster.user)'><secret usage='hv'/></auth></source></pool>
+            """
+        for (arguments, input) in [
+            (["secret", "define", "-"], secret), (["secret", "set-value", "ceph:hv", "--stdin"], cluster.key),
+            (["pool", "define", "--validate", "-"], pool), (["pool", "start", "ceph"], ""),
+        ] {
+            let output = try await program.run(arguments, input: input)
+            try #require(output.status == 0, "\(output.diagnostics)")
+        }
+        // For clients that have a keyring, and for secrets that QEMU reads.
+        let keyring = "[client.\(CephCluster.user)]\nkey = \(cluster.key)\n"
+        try LocalEnds.write(Array(keyring.utf8), to: program.folder.appending("keyring"))
+        try LocalEnds.write(Array(cluster.key.utf8), to: program.folder.appending("key"))
+        let configuration = "[global]\nkeyring = \(program.folder.path)/keyring\n"
+        try LocalEnds.write(Array(configuration.utf8), to: program.folder.appending("ceph.conf"))
+    }
+
+    @Test("qemu-img opens what attach-info says, the node with the key as a secret, the URI with a keyring")
+    func attaches() async throws {
+        let script = try await program.script(
+            """
+            set -e
+            export CEPH_CONF=$FOLDER/ceph.conf
+            "$SANCTL" -q volume create-as ceph 'a:b=c' 12M
+            node=$("$SANCTL" volume attach-info 'a:b=c' --pool ceph --for qemu)
+            qemu-img info --object "secret,id=san-cephx,format=base64,file=$FOLDER/key" "json:$node" | grep 'virtual size: 12 MiB'
+            uri=$("$SANCTL" volume attach-info 'a:b=c' --pool ceph --for uri)
+            qemu-img info "$uri" | grep 'virtual size: 12 MiB'
+            "$SANCTL" -o json volume attach-info 'a:b=c' --pool ceph --for libvirt >"$FOLDER/disk"
+            ! grep --fixed-strings "\(cluster.key)" "$FOLDER/disk"
+            "$SANCTL" -q pool stop ceph
+            """)
+        #expect(script.status == 0, "\(script.text) \(script.diagnostics)")
+    }
+}
