@@ -62,6 +62,69 @@ import Testing
         }
     }
 
+    @Test(
+        "only what there is of an image is read: of itself and of its parent, with fast-diff and without",
+        arguments: ["layering", "layering,exclusive-lock,object-map,fast-diff"])
+    func readsOnlyData(_ features: String) async throws {
+        let (chunk, data) = (4 << 20, LocalEnds.pattern(3 << 19))
+        var expected = [UInt8](repeating: 0, count: 10 * chunk + 77)
+        let feature = "--image-feature=" + features
+        try await fixture.rbd("create", "--size=\(expected.count)B", feature, fixture.spec("parent"))
+        try await fixture.withPool { pool in
+            func image(_ name: String) async throws -> Volume {
+                try #require(try await pool.refresh(in: fixture.context()).volumes.first { $0.name == name })
+            }
+            func put(_ at: Int, in volume: Volume) async throws {
+                let request = TransferRequest(offset: ByteCount(UInt64(at)))
+                try await Transfers.upload(data, to: volume, of: pool, fixture, request)
+                expected.replaceSubrange(at..<at + data.count, with: data)
+            }
+            try await put(2 * chunk, in: image("parent"))
+            try await fixture.rbd("snap", "create", fixture.spec("parent") + "@s")
+            try await fixture.rbd("snap", "protect", fixture.spec("parent") + "@s")
+            try await fixture.rbd("clone", fixture.spec("parent") + "@s", feature, fixture.spec("child"))
+            let child = try await image("child")
+            try await put(7 * chunk - 5, in: child)
+
+            // Holes are read as zeros, whatever the file had before.
+            let folder = try TemporaryFolder()
+            let sink = folder.appending("sink")
+            try LocalEnds.write(LocalEnds.pattern(expected.count), to: sink)
+            _ = try await pool.download(child, to: LocalEnds.writing(sink), TransferRequest(), in: fixture.context())
+            #expect(try LocalEnds.read(sink) == expected)
+            let sparse = TransferRequest(isSparse: true)
+            #expect(try await Transfers.download(child, of: pool, fixture, sparse) == expected)
+            let part = TransferRequest(offset: ByteCount(UInt64(chunk + 3)), length: ByteCount(UInt64(2 * chunk)))
+            #expect(
+                try await Transfers.download(child, of: pool, fixture, part)
+                    == Array(expected[chunk + 3..<3 * chunk + 3]))
+
+            let found = try await pool.withConnection(in: fixture.context(), waitingFor: "data") {
+                connection throws(StorageError) in
+                try OpenImage(child, readOnly: true, connection).data(in: 0..<UInt64(10 * chunk))
+            }
+            let read = found.map(\.count).reduce(0, +)
+            #expect(read >= 2 * data.count && read <= 3 * chunk)
+        }
+    }
+
+    @Test("of a large image with little in it as little is read and written")
+    func downloadsHolesAsNothing() async throws {
+        let size: UInt64 = 1 << 40
+        let data = LocalEnds.pattern(4 << 20)
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", size, in: pool)
+            let end = TransferRequest(offset: ByteCount(size - UInt64(data.count)), isSparse: true)
+            try await Transfers.upload(data, to: volume, of: pool, fixture, end)
+            let folder = try TemporaryFolder()
+            let sink = try LocalEnds.writing(folder.appending("sink"))
+            let summary = try await pool.download(
+                volume, to: sink, TransferRequest(isSparse: true), in: fixture.context())
+            #expect(summary == TransferSummary(bytes: ByteCount(size), moved: ByteCount(UInt64(data.count))))
+            #expect(try await Transfers.download(volume, of: pool, fixture, end) == data)
+        }
+    }
+
     @Test("more than there is room for is refused before a byte is written")
     func refusesTooMuch() async throws {
         try await fixture.withPool { pool in

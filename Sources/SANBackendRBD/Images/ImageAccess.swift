@@ -72,6 +72,12 @@ final class ImageAccess: RequestTarget {
         }
     }
 
+    /// From the object map, where the image keeps it with fast-diff: whole objects then; else objects are asked for what they have.
+    func data(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
+        guard let image = image.withLock({ $0 }) else { return [range] }
+        return try image.data(in: range)
+    }
+
     func close() {
         let open = image.withLock { image in
             defer { image = nil }

@@ -11,10 +11,17 @@ package final class RequestQueue: Sendable {
         package var tag: Int
         package var written: UInt64
         package var failure: StorageError?
+        /// What a search found.
+        package var data: [Range<UInt64>] = []
+    }
+
+    private enum Job: Sendable {
+        case request(StorageRequest)
+        case search(Range<UInt64>)
     }
 
     private struct State {
-        var waiting: [(tag: Int, request: StorageRequest)] = []
+        var waiting: [(tag: Int, job: Job)] = []
         /// Since when each request has been with the storage.
         var running: [Int: ContinuousClock.Instant] = [:]
         var outcomes: [Outcome] = []
@@ -45,7 +52,7 @@ package final class RequestQueue: Sendable {
         overdue = { target.overdue($0) }
         for _ in 0..<RequestQueue.window {
             OneShotThread.start(name: target.threadName) { [self] in
-                while let (tag, request) = next() { finish(tag, RequestQueue.perform(request, on: target)) }
+                while let (tag, job) = next() { finish(RequestQueue.outcome(of: job, tag, on: target)) }
                 guard state.withLock({ $0.endThread() }) else { return }
                 target.close()
                 closed.signal()
@@ -63,8 +70,13 @@ package final class RequestQueue: Sendable {
         if isIdle { closed.wait() }
     }
 
-    package func submit(_ request: StorageRequest, tag: Int) {
-        state.withLock { $0.waiting.append((tag, request)) }
+    package func submit(_ request: StorageRequest, tag: Int) { submit(.request(request), tag) }
+
+    /// Asks where there may be data.
+    package func search(_ range: Range<UInt64>, tag: Int) { submit(.search(range), tag) }
+
+    private func submit(_ job: Job, _ tag: Int) {
+        state.withLock { $0.waiting.append((tag, job)) }
         work.signal()
     }
 
@@ -91,39 +103,37 @@ package final class RequestQueue: Sendable {
         }
     }
 
-    private func next() -> (Int, StorageRequest)? {
+    private func next() -> (Int, Job)? {
         while true {
             work.wait()
-            let (isClosed, taken) = state.withLock { state -> (Bool, (Int, StorageRequest)?) in
+            let (isClosed, taken) = state.withLock { state -> (Bool, (Int, Job)?) in
                 if state.isClosed { return (true, nil) }
                 guard !state.waiting.isEmpty else { return (false, nil) }
                 let first = state.waiting.removeFirst()
                 state.running[first.tag] = .now
-                return (false, (first.tag, first.request))
+                return (false, (first.tag, first.job))
             }
             if isClosed { return nil }
             if let taken { return taken }
         }
     }
 
-    private func finish(_ tag: Int, _ result: Result<UInt64, StorageError>) {
+    private func finish(_ outcome: Outcome) {
         state.withLock { state in
-            state.running[tag] = nil
-            switch result {
-            case .success(let written): state.outcomes.append(Outcome(tag: tag, written: written, failure: nil))
-            case .failure(let error): state.outcomes.append(Outcome(tag: tag, written: 0, failure: error))
-            }
+            state.running[outcome.tag] = nil
+            state.outcomes.append(outcome)
         }
         wake.signal()
     }
 
-    private static func perform(
-        _ request: StorageRequest, on target: some RequestTarget
-    ) -> Result<UInt64, StorageError> {
+    private static func outcome(of job: Job, _ tag: Int, on target: some RequestTarget) -> Outcome {
         do throws(StorageError) {
-            return .success(try target.perform(request))
+            switch job {
+            case .request(let request): return Outcome(tag: tag, written: try target.perform(request))
+            case .search(let range): return Outcome(tag: tag, written: 0, data: try target.data(in: range))
+            }
         } catch {
-            return .failure(error)
+            return Outcome(tag: tag, written: 0, failure: error)
         }
     }
 }

@@ -29,7 +29,10 @@ package struct SinkWriter: Sendable {
         var moved: UInt64 = 0
         do throws(StorageError) {
             while let chunk = ring.waitForChunk() {
-                guard let buffer = chunk.buffer else { continue }
+                guard let buffer = chunk.buffer else {
+                    moved += try writeZeros(chunk)
+                    continue
+                }
                 moved += try write(chunk, buffer)
                 ring.release(buffer)
             }
@@ -64,6 +67,23 @@ package struct SinkWriter: Sendable {
         }
         return moved
     }
+
+    /// Writes what the storage had no data for.
+    private func writeZeros(_ chunk: TransferChunk) throws(StorageError) -> UInt64 {
+        var moved: UInt64 = 0
+        var position = chunk.offset
+        while position < chunk.end, !ring.isStopped {
+            if makesHoles, isHole(from: position - offset) { break }
+            let count = min(chunk.end - position, UInt64(SinkWriter.zeros.count))
+            try file.write(SinkWriter.zeros, 0..<Int(count), offset: position - offset)
+            position += count
+            moved += count
+        }
+        return moved
+    }
+
+    /// Nobody writes to it.
+    private static let zeros = TransferBuffer(count: 1 << 20)
 
     /// Whether what is left out there reads as zeros: only behind the end that the file had, where there is no old data.
     private func isHole(from base: UInt64) -> Bool {

@@ -38,11 +38,19 @@ package protocol RequestTarget: Sendable {
     /// Why nobody waits any longer for a request that took more than the patience; a `timed_out`.
     func overdue(_ patience: Duration) -> StorageError
 
+    /// Where there may be data, blocking: what is left out reads as zeros.
+    ///
+    /// - Returns: ranges within the given one, in order, that don't overlap.
+    func data(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>]
+
     /// Closes it: after this nobody asks for anything. Blocking; no request is under way.
     func close()
 }
 
 extension RequestTarget {
+    /// All of it, where nobody keeps count of holes.
+    package func data(in range: Range<UInt64>) -> [Range<UInt64>] { [range] }
+
     /// Nothing, for what closes with the value.
     package func close() {}
 }

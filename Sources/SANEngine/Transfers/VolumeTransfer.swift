@@ -64,7 +64,7 @@ package struct VolumeTransfer<Target: RequestTarget>: Sendable {
         try await run(stop) { queue throws(StorageError) in
             var reader = RequestReader(
                 offset..<offset + length, geometry, of: queue, to: RingSink(ring: ring, isOrdered: !file.isSeekable),
-                stop: stop, patience: context.patience
+                skipsHoles: true, stop: stop, patience: context.patience
             ) { done in
                 context.progress.report(done: ByteCount(done), total: ByteCount(length))
             }
