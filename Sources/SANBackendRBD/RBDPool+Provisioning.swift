@@ -133,23 +133,18 @@ extension RBDPool: VolumeProvisioning {
             () throws(StorageError) in
             let image = try OpenImage(volume, readOnly: true, connection)
             try image.refuseUsed()
-            let children = try image.children()
-            guard children.isEmpty else {
-                throw StorageError(
-                    .busy, "The image '\(shown)' has clones: \(children.shortList); flatten or delete them first",
-                    subject: .volume(shown))
-            }
+            try image.refuseCloned()
             return try image.snapshots()
         }()
         guard !snapshots.isEmpty else { return }
-        guard deletingSnapshots else {
+        // What was made for clones, and has none any more, nobody asked for.
+        guard deletingSnapshots || snapshots.allSatisfy({ ImageNaming.isForClones($0.name) }) else {
             throw StorageError(
                 .busy,
                 "The image '\(shown)' has snapshots: \(snapshots.map(\.name.printable).shortList); give --delete-snapshots",
                 subject: .volume(shown))
         }
-        let image = try OpenImage.claim(volume, connection)
-        for snapshot in snapshots { try image.delete(snapshot) }
+        try OpenImage.claim(volume, connection).deleteSnapshots(snapshots)
     }
 }
 

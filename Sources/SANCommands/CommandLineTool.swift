@@ -32,7 +32,7 @@ public enum CommandLineTool {
     /// - Parameter arguments: without the program's name.
     /// - Returns: the exit code.
     public static func run(_ arguments: [String], _ assembly: Assembly) async -> Int32 {
-        let order = ArgumentOrder { noun in SANCtl.verbs(of: noun).map { Set($0.keys) } }
+        let order = ArgumentOrder { words in SANCtl.verbs(of: words).map { Set($0.keys) } }
         var early = Printer(
             console: assembly.console, format: ArgumentOrder.wantsJSON(arguments) ? .json : .table, isQuiet: false)
         let command: any ParsableCommand
@@ -61,8 +61,14 @@ public enum CommandLineTool {
     /// The verb's own parser comes first: parsing from the root takes three times as long, as it looks at every verb. Whatever isn't
     /// simply a verb with its arguments (help, a mistake) is the root's, which knows the words before the verb.
     private static func parse(_ arguments: [String]) async throws -> any ParsableCommand {
-        if arguments.count > 1, let verb = SANCtl.verbs(of: arguments[0])?[arguments[1]] as? any StorageCommand.Type,
-            let command = try? await verb.asyncParseAsRoot(Array(arguments.dropFirst(2))),  // see above
+        var named: (any ParsableCommand.Type)?
+        var count = 1
+        while count < arguments.count, let verb = SANCtl.verbs(of: Array(arguments.prefix(count)))?[arguments[count]] {
+            named = verb
+            count += 1
+        }
+        if let verb = named as? any StorageCommand.Type,
+            let command = try? await verb.asyncParseAsRoot(Array(arguments.dropFirst(count))),  // see above
             command is any StorageCommand
         {
             return command

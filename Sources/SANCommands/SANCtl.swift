@@ -20,14 +20,26 @@ struct SANCtl: AsyncParsableCommand {
         XMLCommand.self,
     ]
 
-    /// The verbs of a noun by their names, aliases included; nil for a word that isn't a noun with verbs.
-    static func verbs(of noun: String) -> [String: any ParsableCommand.Type]? {
-        guard let noun = nouns.first(where: { $0._commandName == noun }) else { return nil }
-        var verbs: [String: any ParsableCommand.Type] = [:]
-        for verb in noun.configuration.subcommands {
-            for name in [verb._commandName] + verb.configuration.aliases { verbs[name] = verb }
+    /// The verbs of a noun, or of a verb that has some of its own (`volume snapshot`), by their names, aliases included.
+    ///
+    /// - Returns: nil for words that aren't followed by a verb.
+    static func verbs(of words: [String]) -> [String: any ParsableCommand.Type]? {
+        var known = named(nouns)
+        var verbs: [String: any ParsableCommand.Type]?
+        for word in words {
+            guard let command = known[word], !command.configuration.subcommands.isEmpty else { return nil }
+            known = named(command.configuration.subcommands)
+            verbs = known
         }
         return verbs
+    }
+
+    private static func named(_ commands: [any ParsableCommand.Type]) -> [String: any ParsableCommand.Type] {
+        var named: [String: any ParsableCommand.Type] = [:]
+        for command in commands {
+            for name in [command._commandName] + command.configuration.aliases { named[name] = command }
+        }
+        return named
     }
 
     static let _errorPrefix = "error: "

@@ -4,7 +4,9 @@ import Testing
 
 @Suite("Global options before and after the verb")
 struct ArgumentOrderTests {
-    private let order = ArgumentOrder { ["pool": ["list", "start"], "volume": ["list"]][$0] }
+    private let order = ArgumentOrder { words in
+        [["pool"]: ["list", "start"], ["volume"]: ["list", "snapshot"], ["volume", "snapshot"]: ["create"]][words]
+    }
 
     @Test(
         "stand behind the verb in the end",
@@ -26,6 +28,8 @@ struct ArgumentOrderTests {
             ("doctor -q", "doctor -q"),
             ("-q doctor", "doctor --quiet"),
             ("--help help pool list", "help --help pool list"),
+            ("-o json volume -q snapshot create x", "volume snapshot create --output=json --quiet x"),
+            ("-q volume snapshot --help", "volume snapshot --help"),
         ])
     func moved(typed: String, expected: String) {
         #expect(order.normalized(words(typed)) == words(expected))

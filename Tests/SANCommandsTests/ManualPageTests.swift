@@ -37,11 +37,14 @@ struct ManualPageTests {
                 for name in [verb._commandName] + verb.configuration.aliases {
                     #expect(heads(text).contains(name), "\(noun._commandName) \(name) has no entry")
                 }
-                for option in options(SANCtl.helpMessage(for: verb)).subtracting(common) {
-                    #expect(text.contains(option), "\(noun._commandName) \(verb._commandName) \(option)")
+                for verb in [verb] + verb.configuration.subcommands {
+                    #expect(text.contains(verb._commandName), "\(noun._commandName) \(verb._commandName)")
+                    for option in options(SANCtl.helpMessage(for: verb)).subtracting(common) {
+                        #expect(text.contains(option), "\(noun._commandName) \(verb._commandName) \(option)")
+                    }
                 }
             }
-            let known = Set((SANCtl.verbs(of: noun._commandName) ?? [:]).keys)
+            let known = Set((SANCtl.verbs(of: [noun._commandName]) ?? [:]).keys)
             #expect(heads(text).isSubset(of: known), "\(heads(text).subtracting(known))")
         }
     }

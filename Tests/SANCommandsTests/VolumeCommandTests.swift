@@ -19,6 +19,59 @@ struct VolumeCommandTests {
         try await lab([CommandLab.unit(1, capacity: 64 << 20, wwid: "360000000000000000e00000000010001")])
     }
 
+    @Test("snapshot: list, create, protect, rollback, delete; flatten; what is lost is asked about")
+    func snapshots() async throws {
+        let lab = try await disk()
+        let name = "unit:0:0:1@before"
+        #expect(
+            try await lab.run("volume snapshot create \(name)").output
+                == "Snapshot before of volume unit:0:0:1 created.\n")
+        #expect(try await lab.run("volume snapshot protect \(name)").code == 0)
+        #expect(
+            try await lab.run("volume snapshot list unit:0:0:1").output == """
+                NAME   CAPACITY PROTECTED CREATED              CLONES
+                before      64M yes       2023-11-14T22:13:20Z pool/clone
+
+                """)
+        #expect(
+            try await lab.run("-o json volume snapshot list unit:0:0:1").output == """
+                {
+                  "version": 1,
+                  "snapshots": [
+                    {
+                      "capacity": 67108864,
+                      "clones": [
+                        "pool/clone"
+                      ],
+                      "created_at": "2023-11-14T22:13:20Z",
+                      "id": 1,
+                      "name": "before",
+                      "pool": "san",
+                      "protected": true,
+                      "volume": "unit:0:0:1"
+                    }
+                  ]
+                }
+
+                """)
+        #expect(
+            try await lab.run("volume snapshot protect \(name)").output
+                == "Snapshot before of volume unit:0:0:1 was already protected.\n")
+        #expect(try await lab.run("volume snapshot unprotect \(name)").code == 0)
+        for verb in ["rollback", "delete"] {
+            #expect(try await lab.run("volume snapshot \(verb) \(name)").code == 64)
+            #expect(try await lab.run("volume snapshot \(verb) unit:0:0:1 --yes").code == 64)
+            #expect(try await lab.run("volume snapshot \(verb) unit:0:0:1@after --yes").code == 66)
+        }
+        #expect(
+            try await lab.run("volume snapshot rollback \(name) --yes").output
+                == "Volume unit:0:0:1 rolled back to before.\n")
+        #expect(
+            try await lab.run("volume snapshot delete \(name) --yes").output
+                == "Snapshot before of volume unit:0:0:1 deleted.\n")
+        #expect(try await lab.run("volume flatten unit:0:0:1").output == "Volume unit:0:0:1 stood on nothing.\n")
+    }
+
     @Test("list: table, details, bytes; sorted the way people count")
     func list() async throws {
         let lab = try await lab([CommandLab.unit(10, capacity: 3 << 40), CommandLab.unit(2, capacity: 1536 << 20)])

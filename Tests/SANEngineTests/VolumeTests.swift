@@ -146,6 +146,11 @@ struct VolumeTests {
         #expect(
             await message { _ = try await engine.wipeVolume(reference, .zero, progress: NoProgress()) }
                 == refusal("volume wiping"))
+        #expect(
+            await message { _ = try await engine.createSnapshot("s", of: reference) } == refusal("volume snapshots"))
+        #expect(
+            await message { _ = try await engine.flatten(reference, progress: NoProgress()) }
+                == refusal("flattening of volumes"))
         #expect(try await engine.volume(reference, fresh: true).volume.name == "dm-0")
     }
 

@@ -34,7 +34,71 @@ extension OpenImage {
             cannot: "delete the snapshot '\(snapshot.printable)' of")
     }
 
+    /// Deletes snapshots that no clone stands on, all or none as far as that can be known before: what is protected is unprotected first.
+    func deleteSnapshots(_ snapshots: [Snapshot]) throws(StorageError) {
+        var unprotected: [String] = []
+        do throws(StorageError) {
+            for snapshot in snapshots where snapshot.isProtected {
+                try unprotect(snapshot.name)
+                unprotected.append(snapshot.name)
+            }
+            try refuseCloned()
+        } catch {
+            var error = error
+            for name in unprotected.reversed() {
+                do throws(StorageError) {
+                    try protect(name)
+                } catch let undo {
+                    error = error.adding(cause: undo)
+                }
+            }
+            throw error
+        }
+        for snapshot in snapshots { try deleteSnapshot(snapshot.name) }
+    }
+
+    /// What is told of a snapshot.
+    ///
+    /// - Throws: `not_found`.
+    func details(of name: String) throws(StorageError) -> VolumeSnapshot {
+        guard let snapshot = try snapshots().first(where: { $0.name == name }) else { throw noSnapshot(name) }
+        return try details(of: snapshot)
+    }
+
+    func details(of snapshot: Snapshot) throws(StorageError) -> VolumeSnapshot {
+        let functions = unsafe CephLibrary.functions
+        var time = timespec()
+        let asked = unsafe functions.rbd_snap_get_timestamp(handle, snapshot.id, &time)
+        // Made before Ceph 13: nobody noted when.
+        let isKnown = asked >= 0 && time.tv_sec > 0
+        return VolumeSnapshot(
+            name: snapshot.name, id: snapshot.id, capacity: ByteCount(snapshot.size),
+            isProtected: snapshot.isProtected,
+            createdAt: isKnown
+                ? Timestamp(seconds: Int64(time.tv_sec), nanoseconds: UInt32(clamping: time.tv_nsec)) : nil,
+            clones: try children(of: snapshot))
+    }
+
+    /// The clones of one snapshot, on a handle of its own.
+    private func children(of snapshot: Snapshot) throws(StorageError) -> [String] {
+        let image = try OpenImage(name, readOnly: true, connection)
+        try image.check(
+            unsafe CephLibrary.functions.rbd_snap_set_by_id(image.handle, snapshot.id),
+            cannot: "look at the snapshot '\(snapshot.name.printable)' of")
+        return try image.children()
+    }
+
     // MARK: Clones
+
+    /// - Throws: `busy` with the clones of the image's snapshots.
+    func refuseCloned() throws(StorageError) {
+        let children = try children()
+        guard children.isEmpty else {
+            throw StorageError(
+                .busy, "The image '\(name.printable)' has clones: \(children.shortList); flatten or delete them first",
+                subject: .volume(name.printable))
+        }
+    }
 
     /// - Throws: `not_found` without such a snapshot, `unsupported` for an image that nothing can stand on.
     func requireClonable(_ snapshot: String) throws(StorageError) {

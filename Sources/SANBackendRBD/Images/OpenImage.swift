@@ -150,7 +150,7 @@ final class OpenImage: Sendable {
         }
     }
 
-    /// The clones of its snapshots, as `POOL/IMAGE`.
+    /// The clones of its snapshots, as `POOL/IMAGE` or `POOL/NAMESPACE/IMAGE`, in all pools.
     func children() throws(StorageError) -> [String] {
         let functions = unsafe CephLibrary.functions
         var room = 16
@@ -169,7 +169,8 @@ final class OpenImage: Sendable {
                 let parts = unsafe [child.pool_name, child.pool_namespace, child.image_name].map { part in
                     unsafe part.map { unsafe String(cString: $0).printable } ?? ""
                 }
-                return parts.filter { !$0.isEmpty }.joined(separator: "/")
+                let place = parts.filter { !$0.isEmpty }.joined(separator: "/")
+                return unsafe child.trash ? place + " (in the trash)" : place
             }
         }
     }
@@ -179,16 +180,5 @@ final class OpenImage: Sendable {
     func resize(to size: UInt64, allowsShrink: Bool) throws(StorageError) {
         let result = unsafe CephLibrary.functions.rbd_resize2(handle, size, allowsShrink, { _, _, _ in 0 }, nil)
         try check(result, cannot: "resize")
-    }
-
-    func delete(_ snapshot: Snapshot) throws(StorageError) {
-        let functions = unsafe CephLibrary.functions
-        let shown = snapshot.name.printable
-        if snapshot.isProtected {
-            let result = unsafe functions.rbd_snap_unprotect(handle, snapshot.name)
-            try check(result, cannot: "unprotect the snapshot '\(shown)' of")
-        }
-        try check(
-            unsafe functions.rbd_snap_remove(handle, snapshot.name), cannot: "delete the snapshot '\(shown)' of")
     }
 }

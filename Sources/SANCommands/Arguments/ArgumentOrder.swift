@@ -11,10 +11,10 @@ struct ArgumentOrder {
     private static let flags: Set<String> = ["--quiet", "--verbose", "--help", "--version"]
     private static let shortFlags: [Character: String] = ["q": "--quiet", "v": "--verbose", "h": "--help"]
 
-    /// The verbs of a noun; nil for a word that isn't a noun with verbs.
-    private let verbs: (String) -> Set<String>?
+    /// The verbs that may follow a noun, or a noun and a verb that has some of its own; nil for words that no verb follows.
+    private let verbs: ([String]) -> Set<String>?
 
-    init(verbs: @escaping (String) -> Set<String>?) {
+    init(verbs: @escaping ([String]) -> Set<String>?) {
         self.verbs = verbs
     }
 
@@ -29,7 +29,7 @@ struct ArgumentOrder {
         var rest = arguments[...]
         while !isComplete(words), let next = rest.first {
             if !next.hasPrefix("-") || next == "-" {
-                if let known = words.first.flatMap(verbs), !known.contains(next) { break }
+                if let known = verbs(words), !known.contains(next) { break }
                 words.append(next)
                 rest.removeFirst()
             } else if let options = ArgumentOrder.takeGlobal(&rest) {
@@ -45,7 +45,7 @@ struct ArgumentOrder {
 
     /// Whether the words name a verb, or a noun that is one by itself.
     private func isComplete(_ words: [String]) -> Bool {
-        words.count == 2 || words.first.map { verbs($0) == nil } ?? false
+        !words.isEmpty && verbs(words) == nil
     }
 
     /// Takes one argument (and its value) off the front if it is a global option.

@@ -19,6 +19,7 @@ struct VolumeCommand: AsyncParsableCommand {
                     VolumeCreate.self, VolumeCreateAs.self, VolumeCreateFrom.self, VolumeClone.self, VolumeResize.self,
                     VolumeDelete.self, VolumeWipe.self,
                 ]),
+            CommandGroup(name: "Snapshots", subcommands: [VolumeSnapshotCommand.self, VolumeFlatten.self]),
             CommandGroup(name: "Data", subcommands: [VolumeUpload.self, VolumeDownload.self]),
         ])
 }

@@ -27,6 +27,10 @@ extension StorageBackend {
         }
         if Pool.self is any VolumeData.Type { verbs += ["volume-download", "volume-upload", "volume-wipe"] }
         if Pool.self is any VolumeInspection.Type { verbs.append("volume-info") }
+        if Pool.self is any VolumeSnapshots.Type {
+            verbs += ["create", "delete", "list", "protect", "rollback", "unprotect"].map { "volume-snapshot-" + $0 }
+            verbs.append("volume-flatten")
+        }
         return verbs.sorted()
     }
 }

@@ -9,6 +9,7 @@ final class FakeStorage: Sendable {
         var isActive: Set<String> = []
         var volumes: [Volume] = []
         var contents: [String: [UInt8]] = [:]
+        var snapshots: [VolumeSnapshot] = []
         var problems: [Problem] = []
         var failure: StorageError?
         /// What a download finds before its first byte.
