@@ -22,6 +22,7 @@ public struct RBDPool: ActivePool, VolumeInspection {
             let findings = try ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage).run()
             var snapshot = PoolSnapshot()
             snapshot.volumes = Self.volumes(findings, connection)
+            snapshot.trashCount = try connection.trashCount()
             do throws(StorageError) {
                 let usage = try connection.usage()
                 snapshot.capacity = ByteCount(usage.capacity)

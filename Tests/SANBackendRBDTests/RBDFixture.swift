@@ -86,6 +86,17 @@ struct RBDFixture {
         return try result.get()
     }
 
+    /// Has another client keep an image open for writing meanwhile.
+    func whileOpen(_ name: String, _ body: () async throws -> Void) async throws {
+        let source = try RBDSource(definition())
+        let connections = ClusterConnections()
+        let connection = try await connections.connection(to: source, in: context())
+        let image = try await withThread { try OpenImage(name, readOnly: false, connection) }
+        try await body()
+        try await withThread { withExtendedLifetime(image) {} }
+        connections.forget(source)
+    }
+
     func create(_ name: String, _ capacity: UInt64, in pool: RBDPool) async throws -> Volume {
         let request = VolumeRequest(VolumeDefinition(name: name, capacity: ByteCount(capacity)))
         return try await pool.createVolume(request, in: context()).value

@@ -56,7 +56,7 @@ import Testing
             try await Transfers.upload([4, 5, 6], to: volume, of: pool, fixture)
             _ = try await pool.resizeVolume(volume, to: ResizeRequest(capacity: ByteCount(8 << 20)), in: context)
             #expect(await code { _ = try await pool.rollBack(volume, to: "none", in: context) } == .notFound)
-            try await whileOpen("v") {
+            try await fixture.whileOpen("v") {
                 #expect(await code { _ = try await pool.rollBack(volume, to: "s", in: context) } == .busy)
             }
             let progress = RecordedProgress()
@@ -146,16 +146,5 @@ import Testing
             #expect(flat.isChanged && flat.value.parent == nil)
             #expect(try await Transfers.download(flat.value, of: pool, fixture).prefix(3) == [1, 2, 3])
         }
-    }
-
-    /// Has another client keep an image open for writing meanwhile.
-    private func whileOpen(_ name: String, _ body: () async throws -> Void) async throws {
-        let source = try RBDSource(fixture.definition())
-        let connections = ClusterConnections()
-        let connection = try await connections.connection(to: source, in: fixture.context())
-        let image = try await withThread { try OpenImage(name, readOnly: false, connection) }
-        try await body()
-        try await withThread { withExtendedLifetime(image) {} }
-        connections.forget(source)
     }
 }

@@ -72,6 +72,54 @@ struct VolumeCommandTests {
         #expect(try await lab.run("volume flatten unit:0:0:1").output == "Volume unit:0:0:1 stood on nothing.\n")
     }
 
+    @Test("trash: list, move, restore, purge; what is still kept, and what fails, is told")
+    func trash() async throws {
+        let lab = try await disk()
+        #expect(try await lab.run("volume trash move unit:0:0:1 --keep-for 7y").code == 64)
+        #expect(
+            try await lab.run("volume trash move unit:0:0:1 --keep-for 1d").output
+                == "Volume unit:0:0:1 moved to the trash of pool san, as id1.\n")
+        #expect(try await lab.run("volume info unit:0:0:1").code == 66)
+        #expect(try await lab.run("-o json pool info san").output.contains("\"trash\": 1,"))
+        #expect(
+            try await lab.run("volume trash list san").output == """
+                ID  NAME       CAPACITY DELETED              KEPT-UNTIL           SOURCE
+                id1 unit:0:0:1      64M 2023-11-14T22:13:20Z 2023-11-15T22:13:20Z user
+
+                """)
+        #expect(
+            try await lab.run("-o json volume trash list san").output == """
+                {
+                  "version": 1,
+                  "pool": "san",
+                  "trash": [
+                    {
+                      "capacity": 67108864,
+                      "deleted_at": "2023-11-14T22:13:20Z",
+                      "id": "id1",
+                      "kept_until": "2023-11-15T22:13:20Z",
+                      "name": "unit:0:0:1",
+                      "pool": "san",
+                      "source": "user"
+                    }
+                  ]
+                }
+
+                """)
+        #expect(try await lab.run("volume trash restore san nothing").code == 66)
+        #expect(
+            try await lab.run("volume trash restore san unit:0:0:1").output == "Volume unit:0:0:1 restored.\n")
+        #expect(try await lab.run("volume trash move unit:0:0:1").code == 0)
+        #expect(try await lab.run("volume trash purge san").code == 64)
+        lab.storage.state.withLock { $0.failure = StorageError(.busy, "It has snapshots") }
+        let failed = try await lab.run("-o json volume trash purge san --yes")
+        #expect(failed.code == 75 && failed.output.contains("It has snapshots"))
+        lab.storage.state.withLock { $0.failure = nil }
+        #expect(
+            try await lab.run("volume trash purge san --yes").output == "1 volume purged from the trash of pool san.\n")
+        #expect(try await lab.run("-o json pool info san").output.contains("\"trash\": 0,"))
+    }
+
     @Test("list: table, details, bytes; sorted the way people count")
     func list() async throws {
         let lab = try await lab([CommandLab.unit(10, capacity: 3 << 40), CommandLab.unit(2, capacity: 1536 << 20)])

@@ -217,7 +217,7 @@ struct FailureTests {
         let fixture = try EngineFixture()
         let engine = fixture.engine
         try await fixture.running()
-        try fixture.write("run/storage/p.run", "SANSTAT2 and what not")
+        try fixture.write("run/storage/p.run", "SANSTAT3 and what not")
         let status = try await engine.pool("p")
         #expect(status.state == .failed && status.problems.first?.message.contains("damaged") == true)
         if stops {

@@ -42,7 +42,7 @@ extension ClusterConnection {
             .about(.volume, name.printable)
     }
 
-    private func exists(_ name: String) -> StorageError {
+    func exists(_ name: String) -> StorageError {
         StorageError(
             .alreadyExists, "There is an image '\(name.printable)' in '\(source.place)' already",
             subject: .volume(name.printable))

@@ -23,6 +23,23 @@ extension PoolType {
     }
 }
 
+extension Duration {
+    /// Reads a number of seconds, or of what its unit says: `s`, `m`, `h`, `d`, `w`.
+    ///
+    /// - Throws: `invalid_argument`.
+    init(parsing text: String) throws(StorageError) {
+        let units: [Character: UInt64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800]
+        let unit = text.last.flatMap { units[$0] }
+        let number = UInt64(decimal: unit == nil ? text[...] : text.dropLast())
+        let (seconds, overflows) = (number ?? 0).multipliedReportingOverflow(by: unit ?? 1)
+        guard number != nil, !overflows, seconds <= 100 * 365 * 86_400 else {
+            throw StorageError(
+                .invalidArgument, "'\(text.printable)' is no time: it is a number with s, m, h, d or w, such as 7d")
+        }
+        self = .seconds(Int64(seconds))
+    }
+}
+
 extension HBAStatus.Capability {
     /// Reads a list such as `fc_host,iscsi`.
     ///

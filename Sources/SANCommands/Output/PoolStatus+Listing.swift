@@ -28,6 +28,7 @@ extension PoolStatus: Listing {
         object["allocation"] = .optional(allocation)
         object["available"] = .optional(available)
         object["volumes"] = .optional(volumeCount)
+        object["trash"] = .optional(trashCount)
         object["source"] = (definition?.source.members).flatMap { .nonEmpty($0) }
         object["target_path"] = .optional(definition?.target?.path)
         object["refreshed_at"] = .optional(refreshedAt?.rfc3339)
@@ -47,6 +48,7 @@ extension PoolStatus: Listing {
         fields.add("Allocation", allocation?.text(exact: style.isExact))
         fields.add("Available", available?.text(exact: style.isExact))
         fields.add("Volumes", volumeCount.map { String($0) })
+        fields.add("Trash", trashCount.map { String($0) })
         definition?.source.add(to: &fields)
         fields.add("Target", definition?.target?.path)
         fields.add("Refreshed", refreshedAt?.rfc3339)

@@ -20,6 +20,7 @@ struct VolumeCommand: AsyncParsableCommand {
                     VolumeDelete.self, VolumeWipe.self,
                 ]),
             CommandGroup(name: "Snapshots", subcommands: [VolumeSnapshotCommand.self, VolumeFlatten.self]),
+            CommandGroup(name: "Trash", subcommands: [VolumeTrashCommand.self]),
             CommandGroup(name: "Data", subcommands: [VolumeUpload.self, VolumeDownload.self]),
         ])
 }

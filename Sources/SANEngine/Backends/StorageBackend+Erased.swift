@@ -31,6 +31,9 @@ extension StorageBackend {
             verbs += ["create", "delete", "list", "protect", "rollback", "unprotect"].map { "volume-snapshot-" + $0 }
             verbs.append("volume-flatten")
         }
+        if Pool.self is any VolumeTrash.Type {
+            verbs += ["list", "move", "purge", "restore"].map { "volume-trash-" + $0 }
+        }
         return verbs.sorted()
     }
 }

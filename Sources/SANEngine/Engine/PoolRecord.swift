@@ -44,7 +44,8 @@ struct PoolRecord: Sendable {
             definition: definition, name: name, state: phase.state, isPersistent: isPersistent,
             isAutostarted: isAutostarted, capacity: isActive ? state?.capacity : nil,
             allocation: isActive ? state?.allocation : nil, available: isActive ? state?.available : nil,
-            volumeCount: isActive ? state?.volumeCount : nil, problems: problems,
+            volumeCount: isActive ? state?.volumeCount : nil, trashCount: isActive ? state?.trashCount : nil,
+            problems: problems,
             refreshedAt: isActive ? state?.refreshedAt : nil)
     }
 

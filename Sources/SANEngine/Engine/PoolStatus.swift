@@ -12,6 +12,8 @@ public struct PoolStatus: Sendable, Hashable {
     public var allocation: ByteCount?
     public var available: ByteCount?
     public var volumeCount: Int?
+    /// How many volumes wait in its trash; nil where it has none.
+    public var trashCount: Int?
     /// A definition that doesn't parse is a problem here, with line and column in its message.
     public var problems: [Problem]
     public var refreshedAt: Timestamp?

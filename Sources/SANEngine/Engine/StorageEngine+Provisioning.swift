@@ -144,7 +144,7 @@ extension StorageEngine {
     }
 
     /// Notes what was done on the storage; where that fails the error says that it was done all the same.
-    private func noteDone(
+    func noteDone(
         _ done: String, _ volume: Volume?, named name: String, in pool: String
     ) async throws(StorageError) {
         do throws(StorageError) {

@@ -69,6 +69,7 @@ extension LiveState {
         allocation = snapshot.allocation
         available = snapshot.available
         volumeCount = snapshot.volumes.count
+        trashCount = snapshot.trashCount
         permissions = snapshot.permissions
         refreshedAt = .now
     }

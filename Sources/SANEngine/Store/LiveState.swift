@@ -11,6 +11,8 @@ struct LiveState: Sendable, Hashable {
     var allocation: ByteCount?
     var available: ByteCount?
     var volumeCount: Int?
+    /// Of the pool's trash; nil where it has none.
+    var trashCount: Int?
     /// Of the pool's folder, as the host has it.
     var permissions: Permissions?
     /// The last good refresh.
@@ -35,6 +37,7 @@ extension LiveState {
         encoder.put(allocation)
         encoder.put(available)
         encoder.put(volumeCount) { $0.put(count: $1) }
+        encoder.put(trashCount) { $0.put(count: $1) }
         encoder.put(permissions) { $0.put($1) }
         encoder.put(refreshedAt) { $0.put($1) }
         return RecordFile.frame(encoder.bytes, as: .state)
@@ -49,12 +52,19 @@ extension LiveState {
         capacity = try decoder.optionalSize()
         allocation = try decoder.optionalSize()
         available = try decoder.optionalSize()
-        volumeCount = try decoder.optional { decoder throws(DamagedRecord) in
-            guard let count = Int(exactly: try decoder.number()) else { throw DamagedRecord() }
-            return count
-        }
+        volumeCount = try decoder.optionalCount()
+        trashCount = try decoder.optionalCount()
         permissions = try decoder.optional { decoder throws(DamagedRecord) in try decoder.permissions() }
         refreshedAt = try decoder.optionalTime()
         guard decoder.isAtEnd else { throw DamagedRecord() }
+    }
+}
+
+extension RecordDecoder {
+    fileprivate mutating func optionalCount() throws(DamagedRecord) -> Int? {
+        try optional { decoder throws(DamagedRecord) in
+            guard let count = Int(exactly: try decoder.number()) else { throw DamagedRecord() }
+            return count
+        }
     }
 }

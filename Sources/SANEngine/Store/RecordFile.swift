@@ -3,7 +3,7 @@ import SANModel
 /// The frame of a record in a file: eight bytes of magic with the version, the payload's length and checksum, the payload.
 enum RecordFile {
     enum Kind: String {
-        case state = "SANSTAT2"
+        case state = "SANSTAT3"
         case volumes = "SANVOLS5"
         case activation = "SANACTV1"
     }

@@ -23,6 +23,8 @@ public struct PoolSnapshot: Sendable, Hashable {
     public var allocation: ByteCount
     public var available: ByteCount
     public var volumes: [Volume]
+    /// How many volumes wait in the pool's trash; nil where it has none.
+    public var trashCount: Int?
     /// What is wrong with the pool itself; the volumes carry their own.
     public var problems: [Problem]
     /// What the host says of the pool's folder: printed in `<target><permissions>` while the pool runs.

@@ -10,6 +10,7 @@ final class FakeStorage: Sendable {
         var volumes: [Volume] = []
         var contents: [String: [UInt8]] = [:]
         var snapshots: [VolumeSnapshot] = []
+        var trash: [(entry: TrashedVolume, volume: Volume)] = []
         var problems: [Problem] = []
         var failure: StorageError?
         /// What a download finds before its first byte.

@@ -1,0 +1,93 @@
+import CCeph
+import SANModel
+
+// The pool's trash. All of it blocks.
+extension ClusterConnection {
+    func trash() throws(StorageError) -> [TrashedVolume] {
+        let functions = unsafe CephLibrary.functions
+        var room = 64
+        while true {
+            var list = unsafe [rbd_trash_image_info_t](repeating: rbd_trash_image_info_t(), count: room)
+            var count = room
+            let result = unsafe functions.rbd_trash_list(ioContext, &list, &count)
+            if CephFailure(result).errno == .outOfRange, count > room, count < 1 << 24 {
+                room = count + count / 8
+                continue
+            }
+            guard result >= 0 else {
+                throw CephFailure(result).error(cannot: "list the trash of '\(source.place)'")
+            }
+            count = min(max(count, 0), room)
+            defer { unsafe functions.rbd_trash_list_cleanup(&list, count) }
+            return unsafe list[..<count].map { entry in
+                var trashed = unsafe TrashedVolume(
+                    id: String(cString: entry.id), name: String(cString: entry.name))
+                trashed.deletedAt = unsafe Timestamp(seconds: Int64(entry.deletion_time))
+                trashed.keptUntil = unsafe Timestamp(seconds: Int64(entry.deferment_end_time))
+                trashed.source =
+                    switch unsafe entry.source {
+                    case RBD_TRASH_IMAGE_SOURCE_USER, RBD_TRASH_IMAGE_SOURCE_USER_PARENT: "user"
+                    case RBD_TRASH_IMAGE_SOURCE_MIRRORING: "mirroring"
+                    case RBD_TRASH_IMAGE_SOURCE_MIGRATION: "migration"
+                    case RBD_TRASH_IMAGE_SOURCE_REMOVING: "removing"
+                    default: nil
+                    }
+                return trashed
+            }
+        }
+    }
+
+    /// Nil where the user may not look.
+    func trashCount() throws(StorageError) -> Int? {
+        do throws(StorageError) {
+            return try trash().count
+        } catch  where error.code == .permissionDenied || error.code == .unsupported {
+            return nil
+        }
+    }
+
+    /// - Parameter seconds: how long it is kept.
+    func moveToTrash(_ name: String, keeping seconds: UInt64) throws(StorageError) {
+        let result = unsafe CephLibrary.functions.rbd_trash_move(ioContext, name, seconds)
+        try check(result, name, cannot: "move the image '\(name.printable)' to the trash")
+    }
+
+    func restore(_ trashed: TrashedVolume, as name: String) throws(StorageError) {
+        let result = unsafe CephLibrary.functions.rbd_trash_restore(ioContext, trashed.id, name)
+        if CephFailure(result).errno == .fileExists { throw exists(name) }
+        try check(result, trashed.name, cannot: "restore the image '\(trashed.name.printable)'")
+    }
+
+    /// - Throws: `busy` for one that is still kept, is open, or has snapshots.
+    func purge(_ trashed: TrashedVolume, isForced: Bool, _ call: LongCall) throws(StorageError) {
+        let shown = trashed.name.printable
+        let result = unsafe call.withArgument { argument in
+            unsafe CephLibrary.functions.rbd_trash_remove_with_progress(
+                ioContext, trashed.id, isForced, LongCall.callback, argument)
+        }
+        switch CephFailure(result).errno {
+        case .notPermitted, .permissionDenied:
+            // EPERM is what librbd says before the time has come.
+            guard !isForced, let kept = trashed.keptUntil, kept > .now else { break }
+            throw StorageError(
+                .busy, "The image '\(shown)' is kept in the trash until later: give --force to delete it now",
+                subject: .volume(shown))
+        case .resourceBusy:
+            throw StorageError(
+                .busy, "The image '\(shown)' in the trash has been opened by somebody: shut that down first",
+                subject: .volume(shown))
+        case .directoryNotEmpty:
+            throw StorageError(
+                .busy,
+                "The image '\(shown)' in the trash has snapshots: restore it, and delete it with --delete-snapshots",
+                subject: .volume(shown))
+        default: break
+        }
+        try check(result, trashed.name, cannot: "delete the image '\(shown)' in the trash")
+    }
+
+    private func check(_ result: Int32, _ name: String, cannot action: String) throws(StorageError) {
+        guard result < 0 else { return }
+        throw CephFailure(result).error(cannot: action).about(.volume, name.printable)
+    }
+}

@@ -1,0 +1,76 @@
+import SANEngine
+import SANModel
+import SANTestSupport
+import Testing
+
+@testable import SANBackendRBD
+
+/// The trash of a pool, on a real cluster.
+@Suite(.timeLimit(.minutes(5))) struct RBDTrashServiceTests {
+    let fixture: RBDFixture
+
+    init() async throws {
+        fixture = try await RBDFixture()
+    }
+
+    @Test("what is in the trash is no volume, is counted, and comes back whole")
+    func movesAndRestores() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            try await Transfers.upload([1, 2, 3], to: volume, of: pool, fixture)
+            _ = try await pool.createSnapshot("s", of: volume, in: context)
+            let moved = try await pool.moveToTrash(volume, keeping: .seconds(3600), in: context)
+            #expect(moved.id == volume.image?.id && moved.name == "v" && moved.source == "user")
+            #expect(moved.capacity == ByteCount(4 << 20) && moved.snapshots == 1)
+            let (deleted, kept) = (try #require(moved.deletedAt), try #require(moved.keptUntil))
+            #expect(kept.seconds == deleted.seconds + 3600)
+            let snapshot = try await pool.refresh(in: context)
+            #expect(snapshot.volumes.isEmpty && snapshot.trashCount == 1)
+            // Another image has the name meanwhile.
+            _ = try await fixture.create("v", 1 << 20, in: pool)
+            #expect(await code { _ = try await pool.restore(moved, as: "v", in: context) } == .alreadyExists)
+            #expect(await code { _ = try await pool.restore(moved, as: "a@b", in: context) } == .invalidArgument)
+            let back = try await pool.restore(moved, as: "w", in: context)
+            #expect(back.image == volume.image && back.snapshots == 1)
+            #expect(try await Transfers.download(back, of: pool, fixture).prefix(3) == [1, 2, 3])
+            #expect(await code { _ = try await pool.restore(moved, as: "x", in: context) } == .notFound)
+            #expect(try await pool.trash(in: context).isEmpty)
+        }
+    }
+
+    @Test("what is kept is purged only when that is forced; what has snapshots isn't")
+    func purges() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let kept = try await pool.moveToTrash(
+                try await fixture.create("kept", 4 << 20, in: pool), keeping: .seconds(3600), in: context)
+            let free = try await pool.moveToTrash(
+                try await fixture.create("free", 4 << 20, in: pool), keeping: .zero, in: context)
+            let used = try await fixture.create("used", 4 << 20, in: pool)
+            _ = try await pool.createSnapshot("s", of: used, in: context)
+            let snapped = try await pool.moveToTrash(used, keeping: .zero, in: context)
+            #expect(await code { try await pool.purge(kept, isForced: false, in: context) } == .busy)
+            #expect(await code { try await pool.purge(snapped, isForced: true, in: context) } == .busy)
+            try await pool.purge(free, isForced: false, in: context)
+            #expect(try await pool.trash(in: context).map(\.name) == ["kept", "used"])
+            try await pool.purge(kept, isForced: true, in: context)
+            #expect(try await pool.trash(in: context).map(\.name) == ["used"])
+            #expect(await code { try await pool.purge(kept, isForced: true, in: context) } == .notFound)
+        }
+    }
+
+    @Test("an image that somebody has open, or another one of its name, isn't moved (L12, L83)")
+    func guardsImages() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            try await fixture.whileOpen("v") {
+                #expect(await code { _ = try await pool.moveToTrash(volume, keeping: .zero, in: context) } == .busy)
+            }
+            _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: context)
+            _ = try await fixture.create("v", 4 << 20, in: pool)
+            #expect(await code { _ = try await pool.moveToTrash(volume, keeping: .zero, in: context) } == .invalidState)
+        }
+    }
+}
