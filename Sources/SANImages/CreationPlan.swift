@@ -80,11 +80,7 @@ package struct CreationPlan: Sendable {
         guard let encryption else { return nil }
         // A clone's document comes from a header, which doesn't know the secret; an encrypted copy keeps its origin's.
         if hasOrigin, encryption.secrets.isEmpty { return nil }
-        guard encryption.format == .luks else {
-            throw StorageError(
-                .unsupported,
-                "Volumes can be made with the encryption format luks, not '\(encryption.format.rawValue)'")
-        }
+        try refuseOldEncryption(encryption.format)
         guard [.raw, .qcow2, "luks"].contains(format) else {
             throw StorageError(.unsupported, "A \(format) volume can't be encrypted: use raw or qcow2")
         }
@@ -92,6 +88,20 @@ package struct CreationPlan: Sendable {
             throw StorageError(.invalidArgument, "<encryption> needs one <secret>, and has \(encryption.secrets.count)")
         }
         return encryption.secrets[0]
+    }
+
+    /// Formats that are read and shown, and not made.
+    private static func refuseOldEncryption(_ format: EncryptionDefinition.Format) throws(StorageError) {
+        let reason: String
+        switch format {
+        case .luks: return
+        case .default: reason = "it was to choose qcow's own encryption, which is broken"
+        case .qcow: reason = "qcow's own encryption is broken, and QEMU 2.9 and later make no such volumes"
+        case .luks2, .anyLUKS: reason = "qemu-img makes LUKS 1 only"
+        }
+        throw StorageError(
+            .unsupported,
+            "A volume can't be made with the encryption format '\(format.rawValue)', as \(reason): use luks")
     }
 
     private static func backing(

@@ -31,14 +31,50 @@ package struct QemuImg: Sendable {
         package var format: String
     }
 
-    /// - Parameter frozen: the overlay with the image's start, see ``FrozenHeader``; nil for raw data, whose bytes mean nothing to QEMU.
+    /// What is converted, and to what.
+    package struct Conversion: Sendable, Hashable {
+        package var origin: ImagePlace
+        package var format: String
+        /// The overlay with the image's start, see ``FrozenHeader``; nil for raw data, whose bytes mean nothing to QEMU.
+        package var frozen: FilePath?
+        package var target: ImagePlace
+        package var targetFormat: String
+        /// For a target that `qemu-img` makes.
+        package var options: [String]
+        /// A target that is there already, empty.
+        package var isTargetMade: Bool
+
+        package init(
+            _ origin: ImagePlace, format: String, frozen: FilePath?, to target: ImagePlace, format targetFormat: String,
+            options: [String] = [], isTargetMade: Bool = false
+        ) {
+            (self.origin, self.format, self.frozen) = (origin, format, frozen)
+            (self.target, self.targetFormat, self.options) = (target, targetFormat, options)
+            self.isTargetMade = isTargetMade
+        }
+    }
+
+    /// - Parameter encryption: of a target that is there, in QEMU's words; see ``blockNode(_:format:frozen:backing:encryption:)``.
     package func convert(
-        _ origin: FilePath, format: String, frozen: FilePath?, to path: FilePath, format target: String,
-        options: [String], passphrase: SecretBytes?, until deadline: Deadline
+        _ conversion: Conversion, passphrase: SecretBytes?, until deadline: Deadline
     ) async throws(StorageError) {
-        var arguments = ["convert", "-q", "-O", target] + QemuImg.secret(passphrase)
-        if !options.isEmpty { arguments += ["-o", options.joined(separator: ",")] }
-        arguments += [QemuImg.blockNode(origin, format: format, frozen: frozen, backing: .none), path.string]
+        var arguments = ["convert", "-q", "-O", conversion.targetFormat] + QemuImg.secret(passphrase)
+        let target: String
+        if conversion.isTargetMade {
+            arguments.append("-n")
+            // What isn't written of a LUKS payload reads as noise.
+            if conversion.targetFormat != "luks" { arguments.append("--target-is-zero") }
+            target = QemuImg.blockNode(
+                conversion.target, format: conversion.targetFormat, backing: .none,
+                encryption: passphrase == nil ? nil : "luks")
+        } else {
+            if !conversion.options.isEmpty { arguments += ["-o", conversion.options.joined(separator: ",")] }
+            target = conversion.target.name
+        }
+        arguments += [
+            QemuImg.blockNode(conversion.origin, format: conversion.format, frozen: conversion.frozen, backing: .none),
+            target,
+        ]
         try await run(arguments, passphrase, attempts: QemuImg.attempts, until: deadline)
     }
 
@@ -64,15 +100,41 @@ package struct QemuImg: Sendable {
         }
     }
 
+    /// - Throws: `authentication_failed` where the passphrase isn't that of an encrypted image.
     package func resize(
-        _ path: FilePath, _ resize: Resize, passphrase: SecretBytes?, until deadline: Deadline
+        _ place: ImagePlace, _ resize: Resize, passphrase: SecretBytes?, until deadline: Deadline
     ) async throws(StorageError) {
         var arguments = ["resize", "-q"] + QemuImg.secret(passphrase)
         if resize.shrinks { arguments.append("--shrink") }
         if resize.allocates { arguments.append("--preallocation=falloc") }
         let node = QemuImg.blockNode(
-            path, format: resize.format, backing: resize.backing, encryption: resize.isEncrypted ? "luks" : nil)
-        try await run(arguments + [node, "\(resize.capacity)"], passphrase, until: deadline)
+            place, format: resize.format, backing: resize.backing, encryption: resize.isEncrypted ? "luks" : nil)
+        do throws(StorageError) {
+            try await run(arguments + [node, "\(resize.capacity)"], passphrase, until: deadline)
+        } catch {
+            guard resize.isEncrypted, error.subject.values[.tool] != nil,
+                try await isLocked(node, passphrase, until: deadline)
+            else { throw error }
+            throw StorageError(
+                .authenticationFailed, "The secret isn't the one that the volume was encrypted with", causes: [error])
+        }
+    }
+
+    /// Whether an image can be looked at and not opened: the passphrase is wrong then.
+    ///
+    /// `qemu-img` ends with 1 whatever fails. Its `info` opens an image without its key; its `check` needs that, and ends with 1 only where the
+    /// image can't be opened or its tables can't be read.
+    private func isLocked(
+        _ node: String, _ passphrase: SecretBytes?, until deadline: Deadline
+    ) async throws(StorageError) -> Bool {
+        var ends: [Int32] = []
+        for verb in ["info", "check"] {
+            var input = QemuImg.input(passphrase)
+            defer { SecretBytes.wipe(&input) }
+            let command = Command(.qemuImg, [verb] + QemuImg.secret(passphrase) + [node], input: input)
+            ends.append(try await commands.run(command, until: deadline).status)
+        }
+        return ends == [0, 1]
     }
 
     /// What takes the place of the backing file that a header may name.
@@ -83,48 +145,50 @@ package struct QemuImg: Sendable {
     }
 
     /// A block node as QEMU's `json:` pseudo-protocol has it.
+    ///
+    /// - Parameter encryption: the kind that is inside of an image's own format, opened with the secret; for the format `luks` any.
     package static func blockNode(
-        _ path: FilePath, format: String, frozen: FilePath? = nil, backing: StandIn, encryption: String? = nil
+        _ place: ImagePlace, format: String, frozen: FilePath? = nil, backing: StandIn, encryption: String? = nil
     ) -> String {
-        var file = fileNode(path)
+        var file = place.node
         if let frozen {
             let rest = "{\"driver\":\"raw\",\"file\":\(file)}"
-            file = "{\"driver\":\"qcow2\",\"file\":\(fileNode(frozen)),\"backing\":\(rest)}"
+            file = "{\"driver\":\"qcow2\",\"file\":\(ImagePlace.file(frozen).node),\"backing\":\(rest)}"
         }
-        var node = "json:{\"driver\":\(json(format)),\"file\":\(file)"
+        var node = "json:{\"driver\":\(JSONWord(format)),\"file\":\(file)"
         if ["qcow2", "qcow", "qed", "vmdk"].contains(format) {
             switch backing {
             case .none: node += ",\"backing\":null"
-            case .zeros(let file): node += ",\"backing\":{\"driver\":\"raw\",\"file\":\(fileNode(file))}"
+            case .zeros(let file): node += ",\"backing\":{\"driver\":\"raw\",\"file\":\(ImagePlace.file(file).node)}"
             }
         }
         if let encryption {
-            node += ",\"encrypt\":{\"format\":\(json(encryption)),\"key-secret\":\(json(secretID))}"
+            node +=
+                format == "luks"
+                ? ",\"key-secret\":\(JSONWord(secretID))"
+                : ",\"encrypt\":{\"format\":\(JSONWord(encryption)),\"key-secret\":\(JSONWord(secretID))}"
         }
         return node + "}"
-    }
-
-    private static func fileNode(_ path: FilePath) -> String {
-        "{\"driver\":\"file\",\"filename\":\(json(path.string))}"
-    }
-
-    private static func json(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case "\u{0}"..<" ":
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 
     /// The passphrase comes through standard input: not in an argument, not in a file.
     private static func secret(_ passphrase: SecretBytes?) -> [String] {
         passphrase == nil ? [] : ["--object", "secret,id=\(secretID),file=/dev/stdin"]
+    }
+
+    private static func input(_ passphrase: SecretBytes?) -> [UInt8] {
+        passphrase?.withBytes { bytes in bytes.indices.map { bytes[$0] } } ?? []
+    }
+
+    /// QEMU takes passphrases that are text (`qcrypto_secret_lookup_as_utf8`, QEMU 7.2), and one more try says no more.
+    private static func requireText(_ passphrase: SecretBytes?) throws(StorageError) {
+        guard let passphrase else { return }
+        var bytes = input(passphrase)
+        defer { SecretBytes.wipe(&bytes) }
+        guard !bytes.isEmpty, !bytes.contains(0), String(validating: bytes, as: UTF8.self) != nil else {
+            throw StorageError(
+                .invalidArgument, "The secret's value isn't a passphrase that QEMU takes: it must be UTF-8 text")
+        }
     }
 
     /// How often an encrypted image is tried to be made.
@@ -136,7 +200,8 @@ package struct QemuImg: Sendable {
     private func run(
         _ arguments: [String], _ passphrase: SecretBytes?, attempts: Int = 1, until deadline: Deadline
     ) async throws(StorageError) {
-        var input = passphrase?.withBytes { bytes in bytes.indices.map { bytes[$0] } } ?? []
+        try QemuImg.requireText(passphrase)
+        var input = QemuImg.input(passphrase)
         defer { SecretBytes.wipe(&input) }
         var output = try await commands.run(Command(.qemuImg, arguments, input: input), until: deadline)
         var left = passphrase == nil ? 0 : attempts - 1

@@ -65,10 +65,10 @@ import Testing
     }
 
     @Test func `A block node names its driver and closes its chain`() {
-        let node = QemuImg.blockNode("/p/a\"b\\c", format: "qcow2", backing: .none)
+        let node = QemuImg.blockNode(.file("/p/a\"b\\c"), format: "qcow2", backing: .none)
         #expect(
             node == #"json:{"driver":"qcow2","file":{"driver":"file","filename":"/p/a\"b\\c"},"backing":null}"#)
-        #expect(!QemuImg.blockNode("/p/a", format: "raw", backing: .none).contains("backing"))
+        #expect(!QemuImg.blockNode(.file("/p/a"), format: "raw", backing: .none).contains("backing"))
     }
 
     @Test func `Options that make no sense are refused before anything runs`() async throws {

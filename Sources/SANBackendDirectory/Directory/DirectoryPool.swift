@@ -2,7 +2,7 @@ public import SANEngine
 public import SANModel
 
 /// A folder whose files are volumes.
-public struct DirectoryPool: VolumeInspection, VolumeProvisioning, VolumeData, FileVolumePool {
+public struct DirectoryPool: VolumeInspection, VolumeEncryption, VolumeData, FileVolumePool {
     let files: FileVolumes
 
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
@@ -17,6 +17,8 @@ public struct DirectoryPool: VolumeInspection, VolumeProvisioning, VolumeData, F
     public func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
         try await files.inspect(volume.name, in: context)
     }
+
+    public func path(ofNew name: String) -> String { files.path(ofNew: name) }
 
     public func createVolume(
         _ request: VolumeRequest, in context: OperationContext

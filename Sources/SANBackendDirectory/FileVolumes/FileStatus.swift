@@ -1,19 +1,10 @@
 import CLinux
+import SANImages
 import SANModel
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
 
 /// What the host says of a file.
 struct FileStatus: Sendable, Hashable {
-    enum Kind: Sendable, Hashable {
-        case file, folder, link, other
-    }
-
-    var kind: Kind
+    var kind: FileKind
     var size: UInt64
     /// Bytes of the blocks that it has.
     var allocation: UInt64
@@ -25,13 +16,7 @@ struct FileStatus: Sendable, Hashable {
     var timestamps: Timestamps
 
     init(_ status: san_file_status) {
-        kind =
-            switch status.mode & UInt32(S_IFMT) {
-            case UInt32(S_IFREG): .file
-            case UInt32(S_IFDIR): .folder
-            case UInt32(S_IFLNK): .link
-            default: .other
-            }
+        kind = FileKind(mode: status.mode)
         size = status.size
         allocation = status.allocation
         device = status.device

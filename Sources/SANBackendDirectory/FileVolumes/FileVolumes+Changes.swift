@@ -31,7 +31,7 @@ extension FileVolumes {
                 passphrase = try await context.secrets.value(for: secret, usage: .volume)
             }
             try await QemuImg(commands: commands).resize(
-                location.appending(volume.name), resize, passphrase: passphrase,
+                .file(location.appending(volume.name)), resize, passphrase: passphrase,
                 until: resize.allocates ? .never : context.deadline)
             return .changed(try await inspect(volume.name, in: context.renewed))
         }

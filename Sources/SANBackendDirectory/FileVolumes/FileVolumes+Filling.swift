@@ -113,9 +113,10 @@ extension FileVolumes {
     ) async throws(StorageError) {
         var (target, options) = ("raw", [String]())
         if case .image(let format, let given) = plan.kind { (target, options) = (format, given) }
-        try await QemuImg(commands: commands).convert(
-            origin, format: format, frozen: isFrozen ? path(staging, Staging.frozen) : nil, to: path(staging),
-            format: target, options: options, passphrase: passphrase, until: .never)
+        let conversion = QemuImg.Conversion(
+            .file(origin), format: format, frozen: isFrozen ? path(staging, Staging.frozen) : nil,
+            to: .file(path(staging)), format: target, options: options)
+        try await QemuImg(commands: commands).convert(conversion, passphrase: passphrase, until: .never)
     }
 
     /// Keeps the header that was judged for QEMU, whatever a guest makes of it meanwhile.
@@ -164,7 +165,7 @@ extension FileVolumes {
             defer { standIn?.end() }
             if let standIn { resize.backing = .zeros(path(standIn, Staging.origin)) }
             try await QemuImg(commands: commands).resize(
-                path(staging), resize, passphrase: nil, until: context.deadline)
+                .file(path(staging)), resize, passphrase: nil, until: context.deadline)
         }
     }
 }
@@ -172,39 +173,4 @@ extension FileVolumes {
 /// A pool whose volumes are files of a folder: copies from it need no stream.
 protocol FileVolumePool: ActivePool {
     var files: FileVolumes { get }
-}
-
-extension CreationPlan {
-    /// Whether the origin's file as it is makes the wanted volume.
-    func copies(_ origin: ImageHeader) -> Bool {
-        switch kind {
-        case .folder: return false
-        case .raw: return origin.spansFile
-        case .image("luks", _), .copy: return origin.format == format
-        case .image(let wanted, _):
-            guard wanted == origin.format.rawValue, (definition.target.encryption != nil) == (origin.encryption != nil)
-            else { return false }
-            let target = definition.target
-            return (target.compat ?? origin.compat) == origin.compat
-                && (target.clusterSize ?? origin.clusterSize) == origin.clusterSize
-                && (target.features ?? origin.features) == origin.features
-        }
-    }
-
-    /// Refuses what no program here can turn data into.
-    fileprivate func requireConversion() throws(StorageError) {
-        if case .copy = kind {
-            throw StorageError(
-                .unsupported, "A \(format) volume can only be copied from another one", subject: .volume(name.text))
-        }
-        guard definition.target.encryption == nil || secret != nil else {
-            throw StorageError(
-                .invalidArgument, "<encryption> needs one <secret> to encrypt with", subject: .volume(name.text))
-        }
-    }
-
-    /// Whether the document only repeats what the origin stands on, as a clone's does.
-    fileprivate func backingIsInherited(from origin: Volume) -> Bool {
-        definition.backingStore?.path == origin.definition.backingStore?.path
-    }
 }

@@ -11,34 +11,19 @@ extension FileVolumes {
     /// - Returns: nil where nothing can show through: no backing file, or one in this folder that isn't longer than the overlay.
     /// - Throws: `unsupported` where zeros can't be written, as in a qcow2 image of version 0.10.
     func zeros(toGrow header: ImageHeader, named name: String) throws(StorageError) -> Staging? {
-        guard let backing = header.backing, let old = header.capacity else { return nil }
-        if let length = try siblingLength(backing), length <= old { return nil }
-        // Zeros within a cluster would take the rest of that cluster from the stand-in.
-        let cluster = header.clusterSize?.bytes ?? 0
-        guard header.format == .qcow2, header.compat == "1.1", cluster > 0, old.bytes % cluster == 0,
-            let length = old.adding(ByteCount(cluster))
-        else {
-            throw StorageError(
-                .unsupported,
-                "'\(name.printable)' can't grow without opening its backing file, which could show through: make it <compat>1.1</compat>, or flatten it",
-                subject: .volume(name.printable))
-        }
+        guard let old = header.capacity, header.backing != nil else { return nil }
+        if let length = try siblingLength(header), length <= old { return nil }
+        let length = try header.standInLength(toGrow: name)
         let staging = try Staging(in: try open())
         try staging.makeFile(Staging.origin).truncate(to: length.bytes)
         return staging
     }
 
     /// The capacity of a backing file that is a file of this folder, which every refresh reads anyway; nil for any other.
-    private func siblingLength(_ backing: ImageHeader.Backing) throws(StorageError) -> ByteCount? {
-        let (resolved, isClean) = BackingName.path(of: backing.name, in: path)
-        let prefix = path == "/" ? path : path + "/"
-        guard isClean, resolved.hasPrefix(prefix), let format = backing.format else { return nil }
-        let name = String(resolved.dropFirst(prefix.count))
-        guard FileName.isUsable(name) else { return nil }
+    private func siblingLength(_ header: ImageHeader) throws(StorageError) -> ByteCount? {
+        guard let (name, format) = header.sibling(in: path) else { return nil }
         let folder = try open()
         var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
-        guard let definition = reader.volume(named: name)?.definition else { return nil }
-        if format == .raw { return definition.physical ?? 0 }
-        return definition.target.format == format ? definition.capacity : nil
+        return reader.volume(named: name)?.definition.length(as: format)
     }
 }

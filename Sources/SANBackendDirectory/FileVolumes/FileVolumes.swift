@@ -24,6 +24,9 @@ public struct FileVolumes: Sendable {
         self.commands = commands
     }
 
+    /// The path of a volume that isn't there yet.
+    public func path(ofNew name: String) -> String { path == "/" ? path + name : path + "/" + name }
+
     /// Opens the folder.
     ///
     /// - Throws: `not_found` where it has gone.

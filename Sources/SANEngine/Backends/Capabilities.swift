@@ -67,6 +67,12 @@ public struct CloneRequest: Sendable {
     }
 }
 
+/// A pool that makes encrypted volumes: where a document names no secret, the engine makes one before the volume.
+public protocol VolumeEncryption: VolumeProvisioning {
+    /// The path that a new volume of this name has, which is the usage of its secret.
+    func path(ofNew name: String) -> String
+}
+
 /// What to make.
 public struct VolumeRequest: Sendable {
     public var definition: VolumeDefinition

@@ -16,7 +16,7 @@ extension StorageEngine {
         ) { (provisioning, source, deadline) async throws(StorageError) in
             let request = try await self.request(
                 definition, preallocatesMetadata: preallocatesMetadata, from: source, until: deadline)
-            return try await provisioning.createVolume(request, in: self.context(until: deadline, progress: progress))
+            return try await self.create(request, in: provisioning, until: deadline, progress)
         }
     }
 
@@ -114,7 +114,8 @@ extension StorageEngine {
         do throws(StorageError) {
             let change = try await provisioning.resizeVolume(
                 hold.volume, to: ResizeRequest(capacity: wanted, allocates: allocates, isForced: isForced),
-                in: context(until: deadline))
+                in: context(until: deadline)
+            ).map { withSecret($0, formerly: hold.volume) }
             try await noteDone("resized", change.value, named: hold.volume.name, in: hold.pool)
             return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: $0) }
         } catch {

@@ -78,7 +78,7 @@ extension StorageEngine {
             try machine.apply(.started(snapshot.problems))
             var state = LiveState(boot: try live.boot(), phase: machine.phase, definition: definition.xml)
             state.take(snapshot)
-            let list = VolumeList(snapshot.volumes)
+            let list = VolumeList(withSecrets(snapshot.volumes) { [] })
             let final = state
             try await write(record.name) { store throws(StorageError) in
                 try store.save(list, of: record.name)

@@ -22,6 +22,7 @@ extension StorageEngine {
             located.volume = try await withDeadline(
                 deadline, waitingFor: "volume '\(listed.name.printable)' of pool '\(located.pool.printable)'"
             ) { () async throws(StorageError) in try await pool.inspect(listed, in: context) }
+            located.volume = withSecret(located.volume, formerly: listed)
         } catch  where error.code == .notFound || error.code == .cancelled {
             throw error.about(.volume, listed.name.printable).about(.pool, located.pool.printable)
         } catch {
@@ -172,7 +173,7 @@ extension StorageEngine {
             let news = try await withDeadline(deadline, waitingFor: "volume '\(volume.name.printable)'") {
                 () async throws(StorageError) in try await pool.inspect(volume, in: context)
             }
-            try await note(news, named: volume.name, in: hold.pool)
+            try await note(withSecret(news, formerly: volume), named: volume.name, in: hold.pool)
         } catch {
             configuration.logger.info("\(volume.name.printable) can't be read again: \(error.message), ignoring")
         }

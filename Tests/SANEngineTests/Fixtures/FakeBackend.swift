@@ -54,7 +54,7 @@ struct FakeBackend: StorageBackend, PoolBuilding, SourceDiscovery {
     }
 }
 
-struct FakePool: VolumeProvisioning, VolumeData, VolumeInspection {
+struct FakePool: VolumeEncryption, VolumeData, VolumeInspection {
     let name: String
     let storage: FakeStorage
 
@@ -71,11 +71,19 @@ struct FakePool: VolumeProvisioning, VolumeData, VolumeInspection {
         return .changed(())
     }
 
+    func path(ofNew name: String) -> String { "/srv/path/\(name)" }
+
     func createVolume(
         _ request: VolumeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
         try await storage.perform(.create)
-        let volume = Volume(request.definition)
+        var volume = Volume(request.definition)
+        if volume.definition.target.encryption != nil {
+            // As a header tells it.
+            volume.definition.target.path = path(ofNew: volume.name)
+            volume.definition.target.encryption = EncryptionDefinition(format: .luks)
+            volume.file = FileIdentity(device: nil, inode: UInt64(storage.calls.count), handle: nil, birth: nil)
+        }
         storage.setVolumes(name, storage.volumes(name) + [volume])
         return .changed(volume)
     }

@@ -1,4 +1,3 @@
-import SANImages
 import SANModel
 
 /// The start of an image as it was looked at, in a file of ours that QEMU is shown in its place.
@@ -6,7 +5,7 @@ import SANModel
 /// A guest may write to the image between our look and QEMU's: a header that then names another file (a data file of qcow2, an extent of vmdk)
 /// would have QEMU open that. So the bytes that decide stand in a private qcow2 overlay, after docs/interop/qcow2.txt of QEMU, and only what
 /// comes after them is read from the image itself.
-struct FrozenHeader: Sendable {
+package struct FrozenHeader: Sendable {
     private let bytes: [UInt8]
     private let size: UInt64
 
@@ -15,7 +14,7 @@ struct FrozenHeader: Sendable {
     ///   - size: of the whole file.
     ///   - seen: what the caller has judged by.
     /// - Throws: `busy` where the bytes say something else by now.
-    init(_ bytes: [UInt8], size: UInt64, seen: ImageHeader, of volume: Volume) throws(StorageError) {
+    package init(_ bytes: [UInt8], size: UInt64, seen: ImageHeader, of volume: Volume) throws(StorageError) {
         // A dmg and a vhd of fixed size are told by their footers, in which QEMU finds no names of files.
         let hasFooter = ["dmg", "vpc"].contains(seen.format)
         guard case .header(let header) = ImageHeader.parse(bytes.span, fileSize: size),
@@ -36,7 +35,7 @@ struct FrozenHeader: Sendable {
     /// The overlay: header, refcount table, refcount block, L1 table, one L2 table, the frozen bytes.
     ///
     /// - Throws: `unsupported` for an image whose L1 table QEMU wouldn't take.
-    func overlay() throws(StorageError) -> [UInt8] {
+    package func overlay() throws(StorageError) -> [UInt8] {
         let cluster = UInt64(Self.cluster)
         // QEMU rounds the length of a file up to sectors in the same way.
         let capacity = (size + 511) / 512 * 512

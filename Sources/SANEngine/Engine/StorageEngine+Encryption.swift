@@ -1,0 +1,101 @@
+import SANModel
+
+extension StorageEngine {
+    /// Has a pool make a volume, with a secret of its own where it is to be encrypted and names none.
+    ///
+    /// A creation that fails leaves no secret that was made for it.
+    func create(
+        _ request: VolumeRequest, in pool: any VolumeProvisioning, until deadline: Deadline,
+        _ progress: any ProgressReporting
+    ) async throws(StorageError) -> Change<Volume> {
+        var request = request
+        let secret = try await provideSecret(for: &request, in: pool, until: deadline)
+        do throws(StorageError) {
+            let wanted = request
+            return try await pool.createVolume(wanted, in: context(until: deadline, progress: progress))
+                .map { withEncryption(of: wanted, $0) }
+        } catch {
+            guard let secret else { throw error }
+            throw await secretStore.withdraw(secret, after: error, until: newDeadline())
+        }
+    }
+
+    /// Names the secret of a volume that is to be encrypted with LUKS, where its document names none.
+    ///
+    /// A copy of an encrypted volume keeps its origin's.
+    ///
+    /// - Returns: the UUID of the secret that was made for it; nil where none was.
+    private func provideSecret(
+        for request: inout VolumeRequest, in pool: any VolumeProvisioning, until deadline: Deadline
+    ) async throws(StorageError) -> StorageUUID? {
+        guard let encryption = request.definition.target.encryption, encryption.format == .luks,
+            encryption.secrets.isEmpty, request.origin?.volume.definition.target.encryption == nil,
+            let pool = pool as? any VolumeEncryption
+        else { return nil }
+        let path = pool.path(ofNew: request.definition.name)
+        let secret = try await secretStore.provide(forVolumeAt: path, until: deadline)
+        request.definition.target.encryption?.secrets = [.uuid(secret.value)]
+        return secret.isChanged ? secret.value : nil
+    }
+
+    /// What the new volume's document says of its encryption: what was asked for, as a header doesn't tell the secret.
+    private func withEncryption(of request: VolumeRequest, _ volume: Volume) -> Volume {
+        guard volume.definition.target.encryption?.secrets.isEmpty == true else { return volume }
+        var volume = volume
+        let asked = request.definition.target.encryption
+        volume.definition.target.encryption?.secrets = asked?.secrets ?? []
+        volume.definition.target.encryption?.cipher = asked?.cipher
+        volume.definition.target.encryption?.initializationVector = asked?.initializationVector
+        return withSecrets([volume]) { request.origin.map { [$0.volume] } ?? [] }[0]
+    }
+
+    /// Names the secrets of encrypted volumes whose headers were just read, as those don't tell them.
+    ///
+    /// As libvirt that one whose usage is the volume's path; else the one that the same volume had when it was listed before.
+    ///
+    /// - Parameter known: the last list, which is asked for only where it is needed.
+    func withSecrets(_ volumes: [Volume], formerly known: () -> [Volume]) -> [Volume] {
+        let places = volumes.indices.filter { volumes[$0].definition.target.encryption?.secrets.isEmpty == true }
+        guard !places.isEmpty else { return volumes }
+        var found: [String: StorageUUID] = [:]
+        do throws(StorageError) {
+            found = try secretStore.uuids(ofVolumes: Set(places.map { volumes[$0].path }))
+        } catch {
+            configuration.logger.info("The secrets of encrypted volumes can't be looked up: \(error.message), ignoring")
+        }
+        var volumes = volumes
+        var old: [Volume]?
+        for place in places {
+            if let uuid = found[volumes[place].path] {
+                volumes[place].definition.target.encryption?.secrets = [.uuid(uuid)]
+                continue
+            }
+            let last = old ?? known()
+            old = last
+            guard let same = last.first(where: { $0.isSameImage(as: volumes[place]) }) else { continue }
+            volumes[place].definition.target.encryption?.take(same.definition.target.encryption)
+        }
+        return volumes
+    }
+
+    func withSecret(_ volume: Volume, formerly known: Volume) -> Volume {
+        withSecrets([volume]) { [known] }[0]
+    }
+}
+
+extension EncryptionDefinition {
+    fileprivate mutating func take(_ known: EncryptionDefinition?) {
+        guard let known, known.format == format else { return }
+        secrets = known.secrets
+        cipher = cipher ?? known.cipher
+        initializationVector = initializationVector ?? known.initializationVector
+    }
+}
+
+extension Volume {
+    /// Whether it is the very file or image, by more than its name.
+    fileprivate func isSameImage(as other: Volume) -> Bool {
+        if let file, let known = other.file { return file.isSame(as: known) }
+        return image != nil && image == other.image
+    }
+}

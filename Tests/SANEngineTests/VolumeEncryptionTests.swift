@@ -1,0 +1,96 @@
+import SANModel
+import Testing
+
+@testable import SANEngine
+
+@Suite("Secrets of encrypted volumes")
+struct VolumeEncryptionTests {
+    private func definition(_ name: String = "v", secrets: [SecretReference] = []) -> VolumeDefinition {
+        var definition = VolumeDefinition(name: name, capacity: 100)
+        definition.target.encryption = EncryptionDefinition(format: .luks, secrets: secrets)
+        return definition
+    }
+
+    private func listed(_ fixture: EngineFixture, _ name: String = "v") async throws -> [SecretReference]? {
+        try await fixture.engine.volume(VolumeReference(name)).volume.definition.target.encryption?.secrets
+    }
+
+    @Test("a volume whose document names no secret gets one, which every later list names")
+    func made() async throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.engine
+        try await fixture.running()
+        let volume = try await engine.createVolume(definition(), inPool: "p").value.volume
+        let secret = try #require(try await engine.secrets().first)
+        let uuid = try #require(secret.definition.uuid)
+        #expect(uuid.description.dropFirst(14).first == "4")
+        #expect(secret.definition.usage == .init(kind: .volume, name: "/srv/path/v"))
+        #expect(secret.hasValue)
+        #expect(volume.definition.target.encryption?.secrets == [.uuid(uuid)])
+        #expect(volume.definition.xml.contains("<secret type='passphrase' uuid='\(uuid)'/>"))
+        let value = try await engine.secretValue("volume:/srv/path/v").copied()
+        #expect(value.count == 43 && Set(value).count > 10)
+        #expect(try await listed(fixture) == [.uuid(uuid)])
+        _ = try await engine.refreshPool("p")
+        #expect(try await listed(fixture) == [.uuid(uuid)])
+        #expect(
+            try await engine.volume(VolumeReference("v"), fresh: true).volume.definition.target.encryption?.secrets
+                == [.uuid(uuid)])
+        let grown = try await engine.resizeVolume(
+            VolumeReference("v"), to: 200, isDelta: false, allowsShrink: false, allocates: false)
+        #expect(grown.value.volume.definition.target.encryption?.secrets == [.uuid(uuid)])
+        _ = try await engine.createVolume(definition("w"), inPool: "p")
+        let values = [value, try await engine.secretValue("volume:/srv/path/w").copied()]
+        #expect(values[0] != values[1])
+    }
+
+    @Test("a creation that fails leaves no secret of its own, and one that was there")
+    func failed() async throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.engine
+        try await fixture.running()
+        fixture.storage.fail(.create)
+        #expect(await failureCode { _ = try await engine.createVolume(definition(), inPool: "p") } == .backendFailure)
+        #expect(try await engine.secrets().isEmpty)
+        let own = SecretDefinition(usage: .init(kind: .volume, name: "/srv/path/v"))
+        let uuid = try #require(try await engine.defineSecret(own).value.definition.uuid)
+        _ = try await engine.setSecretValue(uuid.description, to: SecretBytes([1]))
+        #expect(await failureCode { _ = try await engine.createVolume(definition(), inPool: "p") } == .backendFailure)
+        #expect(try await engine.secrets().map(\.definition.uuid) == [uuid])
+        fixture.storage.mend(.create)
+        let volume = try await engine.createVolume(definition(), inPool: "p").value.volume
+        #expect(volume.definition.target.encryption?.secrets == [.uuid(uuid)])
+        #expect(try await engine.secretValue(uuid.description).copied() == [1])
+    }
+
+    @Test("a creation that is cancelled leaves no secret")
+    func cancelled() async throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.engine
+        try await fixture.running()
+        let gate = fixture.storage.stop(at: .create)
+        let definition = definition()
+        let task = Task { try await engine.createVolume(definition, inPool: "p") }
+        await gate.arrival()
+        #expect(try await engine.secrets().count == 1)
+        task.cancel()
+        await gate.open()
+        #expect(await failureCode { _ = try await task.value } == .cancelled)
+        #expect(try await engine.secrets().isEmpty)
+    }
+
+    @Test("a secret that the document names stays the volume's as long as it is the same file")
+    func named() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        _ = try await fixture.engine.createVolume(definition(secrets: [.usage("u")]), inPool: "p")
+        #expect(try await fixture.engine.secrets().isEmpty)
+        _ = try await fixture.engine.refreshPool("p")
+        #expect(try await listed(fixture) == [.usage("u")])
+        var other = try #require(fixture.storage.volumes("p").first)
+        other.file?.inode += 1
+        fixture.storage.setVolumes("p", [other])
+        _ = try await fixture.engine.refreshPool("p")
+        #expect(try await listed(fixture) == [])
+    }
+}
