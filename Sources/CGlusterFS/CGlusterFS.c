@@ -35,6 +35,8 @@
     X(glfs_fallocate, "GFAPI_3.5.0")                                                                                   \
     X(glfs_discard, "GFAPI_3.5.0")                                                                                     \
     X(glfs_h_anonymous_read, "GFAPI_3.7.0")                                                                            \
+    X(glfs_getxattr, "GFAPI_3.4.0")                                                                                    \
+    X(glfs_get_volfile, "GFAPI_3.6.0")                                                                                 \
     X(glfs_free, "GFAPI_3.7.16")                                                                                       \
     X(glfs_fd_set_lkowner, "GFAPI_3.10.7")                                                                             \
     X(glfs_xreaddirplus_r, "GFAPI_3.11.0")                                                                             \
@@ -141,6 +143,24 @@ int san_gluster_space(struct glfs *connection, const char *path, uint64_t *capac
     if (__builtin_mul_overflow((uint64_t)raw.f_blocks, (uint64_t)raw.f_frsize, capacity)) *capacity = UINT64_MAX;
     if (__builtin_mul_overflow((uint64_t)raw.f_bfree, (uint64_t)raw.f_frsize, free)) *free = UINT64_MAX;
     return 0;
+}
+
+int64_t san_gluster_attribute(
+    struct glfs *connection, const char *path, const char *name, void *buffer, size_t length) {
+    errno = 0;
+    ssize_t got = gfapi.glfs_getxattr(connection, path, name, buffer, length);
+    return got < 0 ? result(-1) : (int64_t)got;
+}
+
+int64_t san_gluster_volume_file(struct glfs *connection, char *buffer, size_t length) {
+    // It copies as many bytes as it is given room for, also behind the end of what it has (10.3): it gets the exact length.
+    char one;
+    ssize_t answer = gfapi.glfs_get_volfile(connection, &one, 1);
+    if (answer >= 0) return 0;
+    size_t whole = (size_t)-answer + 1;
+    if (whole > length) return -E2BIG;
+    answer = gfapi.glfs_get_volfile(connection, buffer, whole);
+    return answer < 0 ? 0 : (int64_t)answer;
 }
 
 int san_gluster_make_folder(struct glfs *connection, const char *path, uint32_t mode) {

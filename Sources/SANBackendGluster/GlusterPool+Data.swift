@@ -5,9 +5,9 @@ public import SANModel
 extension GlusterPool: VolumeData {
     /// Writes bytes to a volume's file, as they are: an image as well as a disk's contents.
     ///
-    /// The file grows where they go past its end. Nothing tells a client of Gluster who else has a file open: that is for the administrator to know.
+    /// The file grows where they go past its end.
     ///
-    /// - Throws: `not_found`, `unsupported` for links and folders, `invalid_state` where another file has taken the name, `invalid_argument`,
+    /// - Throws: `busy` for a file that somebody has open, `not_found`, `unsupported` for links and folders, `invalid_state` where another file has taken the name, `invalid_argument`,
     ///   `cancelled`, `timed_out`, `unavailable`.
     public func upload(
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
@@ -78,6 +78,7 @@ extension GlusterPool: VolumeData {
     private func open(
         _ volume: Volume, writing: Bool, _ context: OperationContext
     ) async throws(StorageError) -> GlusterFile {
+        if writing { try await requireUnused(volume, context) }
         let source = source
         return try await call("the file '\(volume.name.printable)'", context) { connected throws(StorageError) in
             try source.openListed(volume, writing: writing, on: connected)

@@ -71,10 +71,24 @@ private final class Listing: Sendable {
         let space = try volume.space(at: source.path)
         snapshot = PoolSnapshot(
             capacity: ByteCount(space.capacity), allocation: ByteCount(space.capacity - space.free),
-            available: ByteCount(space.free))
+            available: ByteCount(space.free), problems: try Listing.problems(of: source, on: volume))
         list = try volume.entries(of: source.path)
         entries = list.entries
         Staging.sweep(entries, of: source, on: volume)
+    }
+
+    /// A volume goes on without some of its bricks; the administrator is to know before the last one goes.
+    private static func problems(of source: GlusterSource, on volume: GlusterVolume) throws(StorageError) -> [Problem] {
+        let missing = try volume.missingBricks()
+        guard !missing.isEmpty else { return [] }
+        let list = missing.map(\.description).joined(separator: ", ")
+        return [
+            Problem(
+                code: .unavailable,
+                message:
+                    "Bricks of the Gluster volume '\(source.volume)' don't answer: \(list); see 'gluster volume status \(source.volume)'",
+                subject: .path(source.uri.printable))
+        ]
     }
 
     /// Takes batches until none is left.

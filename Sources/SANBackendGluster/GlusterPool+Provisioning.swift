@@ -3,7 +3,9 @@ import SANHost
 import SANImages
 public import SANModel
 
-extension GlusterPool: VolumeProvisioning {
+extension GlusterPool: VolumeEncryption {
+    public func path(ofNew name: String) -> String { source.uri(of: name) }
+
     /// Makes a volume: a folder, a raw file, an image that `qemu-img` makes, or a copy of a volume as it is.
     ///
     /// It gets its name when it is whole.
@@ -25,11 +27,11 @@ extension GlusterPool: VolumeProvisioning {
         case .folder: try await makeFolder(name, plan, context)
         case .raw(let allocation):
             let capacity = try plan.requiredCapacity
-            try await publish(name, plan, context) { file throws(StorageError) in
+            try await publish(name, plan, context) { staging throws(StorageError) in
                 try await call("the size", context) { _ throws(StorageError) in
-                    try file.truncate(to: capacity.bytes)
+                    try staging.file.truncate(to: capacity.bytes)
                 }
-                try await allocate(0..<min(allocation ?? capacity, capacity).bytes, of: file, context)
+                try await allocate(0..<min(allocation ?? capacity, capacity).bytes, of: staging.file, context)
             }
         case .image(let format, let options): try await makeImage(name, plan, format, options, context)
         case .copy:
@@ -63,14 +65,14 @@ extension GlusterPool: VolumeProvisioning {
     /// Has a file made under a name that no volume has, and then gives it its own.
     func publish(
         _ name: String, _ plan: CreationPlan, _ context: OperationContext,
-        _ fill: (GlusterFile) async throws(StorageError) -> Void
+        _ fill: (Staging) async throws(StorageError) -> Void
     ) async throws(StorageError) {
         let (source, permissions) = (source, plan.definition.target.permissions ?? Permissions())
         let staging = try await call("the new file", context) { volume throws(StorageError) in
             try Staging(for: name, of: source, on: volume)
         }
         do throws(StorageError) {
-            try await fill(staging.file)
+            try await fill(staging)
             // The data may have taken longer than the operation's deadline.
             try await call("the new file", context.renewed) { volume throws(StorageError) in
                 try staging.publish(as: name, permissions, on: volume)
@@ -82,7 +84,7 @@ extension GlusterPool: VolumeProvisioning {
     }
 
     /// Removes what a failed or cancelled creation has made, unless its storage hangs: this task's own waits end at once where it is cancelled.
-    private func discard(_ staging: Staging, _ context: OperationContext) async {
+    func discard(_ staging: Staging, _ context: OperationContext) async {
         let removal = Task {
             let context = context.renewed
             try? await call("the unfinished file", context) { staging.discard(on: $0) }  // what is left is swept later
@@ -120,38 +122,52 @@ extension GlusterPool: VolumeProvisioning {
     private static let allocationPiece: UInt64 = 4 << 30
     private static let zeroPiece: UInt64 = 32 << 20
 
-    /// Has `qemu-img` make the image in a private folder of this host, and moves what is in it: tables, no data.
-    ///
-    /// QEMU's own way to Gluster ends with `glfs_fini`, which takes ten seconds.
     private func makeImage(
         _ name: String, _ plan: CreationPlan, _ format: String, _ options: [String], _ context: OperationContext
     ) async throws(StorageError) {
-        let capacity = try plan.requiredCapacity
-        var passphrase: SecretBytes?
-        if let secret = plan.secret { passphrase = try await context.secrets.value(for: secret, usage: .volume) }
-        let takesSpace = options.contains("preallocation=falloc")
-        let options = options.map { $0 == "preallocation=falloc" ? "preallocation=metadata" : $0 }
+        let capacity = try await capacity(of: plan, context)
+        let passphrase = try await passphrase(of: plan, context)
+        try await withDraft(context) { draft throws(StorageError) in
+            try await publish(name, plan, context.renewed) { staging throws(StorageError) in
+                try await fill(staging, with: plan, format, options, capacity, passphrase, draft, context.renewed)
+            }
+        }
+    }
+
+    /// The document's, else that of the backing file, which must be a file of this pool then.
+    private func capacity(of plan: CreationPlan, _ context: OperationContext) async throws(StorageError) -> ByteCount {
+        if let capacity = plan.capacity { return capacity }
+        guard let backing = plan.backing else { return try plan.requiredCapacity }
+        let path = BackingName.resolve(backing.name, in: source.path)
+        let prefix = source.folder.isEmpty ? "/" : source.path + "/"
+        guard path.hasPrefix(prefix) else {
+            throw StorageError(
+                .invalidArgument,
+                "The size of the backing file '\(path.printable)' isn't known here: give a <capacity>",
+                subject: .path(path.printable))
+        }
+        let definition = try await inspect(String(path.dropFirst(prefix.count)), in: context).definition
+        guard let length = definition.length(as: VolumeFormat(rawValue: backing.format)) else {
+            throw StorageError(
+                .invalidArgument, "The backing store '\(path.printable)' isn't a \(backing.format) image",
+                subject: .path(path.printable))
+        }
+        return length
+    }
+
+    func passphrase(of plan: CreationPlan, _ context: OperationContext) async throws(StorageError) -> SecretBytes? {
+        guard let secret = plan.secret else { return nil }
+        return try await context.secrets.value(for: secret, usage: .volume)
+    }
+
+    /// Lends a private folder of this host.
+    func withDraft(
+        _ context: OperationContext, _ body: (ImageDraft) async throws(StorageError) -> Void
+    ) async throws(StorageError) {
         let draft = try await ImageDraft.make(on: host, until: context.deadline)
         let result: Result<Void, StorageError>
         do throws(StorageError) {
-            try await QemuImg(commands: commands).create(
-                draft.image, format: format, options: options, backing: plan.backing, capacity: capacity,
-                passphrase: passphrase, until: plan.isPreallocated ? .never : context.deadline)
-            try await publish(name, plan, context.renewed) { file throws(StorageError) in
-                let end = try await draft.opened()
-                let size = end.size.map { UInt64(max(0, $0)) } ?? 0
-                _ = try await GlusterAccess.transfer(file, size: .max, named: name).upload(
-                    end, TransferRequest(isSparse: true), length: size, in: context.silent)
-                // QEMU reads whole sectors, and Gluster has none behind the end (QEMU 7.2: "Could not read L1 table").
-                let whole = (size + 511) / 512 * 512
-                if whole > size {
-                    try await call("the size", context.renewed) { _ throws(StorageError) in
-                        try file.truncate(to: whole)
-                    }
-                }
-                if takesSpace { try await allocate(0..<whole, of: file, context) }
-            }
-            result = .success(())
+            result = .success(try await body(draft))
         } catch {
             result = .failure(error)
         }
@@ -159,44 +175,38 @@ extension GlusterPool: VolumeProvisioning {
         try result.get()
     }
 
-    /// Changes the size of a raw file.
+    /// Has `qemu-img` make an empty image in a private folder of this host, and moves what is in it: tables, no data.
     ///
-    /// - Throws: `unsupported` for images and folders, `not_found`, `invalid_state` where another file has taken the name.
-    public func resizeVolume(
-        _ volume: Volume, to request: ResizeRequest, in context: OperationContext
-    ) async throws(StorageError) -> Change<Volume> {
-        let source = source
-        let (file, size) = try await call("the file '\(volume.name.printable)'", context) {
-            connected throws(StorageError) in
-            let file = try source.openListed(volume, writing: true, on: connected)
-            let status = try file.status()
-            var reader = GlusterReader(volume: connected, source: source)
-            guard try reader.header(of: file, volume.name, status).spansFile else {
-                throw StorageError(
-                    .unsupported,
-                    "'\(volume.name.printable)' is an image, and in a gluster pool only raw volumes can be resized: "
-                        + "use 'qemu-img resize' on its URI",
-                    subject: .volume(volume.name.printable))
-            }
-            return (file, status.size)
+    /// QEMU's own way to Gluster ends with `glfs_fini`, which takes ten seconds.
+    func fill(
+        _ staging: Staging, with plan: CreationPlan, _ format: String, _ options: [String], _ capacity: ByteCount,
+        _ passphrase: SecretBytes?, _ draft: ImageDraft, _ context: OperationContext
+    ) async throws(StorageError) {
+        let file = staging.file
+        let takesSpace = options.contains("preallocation=falloc")
+        let options = options.map { $0 == "preallocation=falloc" ? "preallocation=metadata" : $0 }
+        try await QemuImg(commands: commands).create(
+            draft.image, format: format, options: options, backing: plan.backing, capacity: capacity,
+            passphrase: passphrase, until: plan.isPreallocated ? .never : context.deadline)
+        let end = try await draft.opened()
+        let size = end.size.map { UInt64(max(0, $0)) } ?? 0
+        _ = try await GlusterAccess.transfer(file, size: .max, named: plan.name.text).upload(
+            end, TransferRequest(isSparse: true), length: size, in: context.renewed.silent)
+        let whole = try await roundUp(file, size, context.renewed)
+        if takesSpace { try await allocate(0..<whole, of: file, context) }
+    }
+
+    /// QEMU reads whole sectors, and Gluster has none behind the end (QEMU 7.2: "Could not read L1 table").
+    ///
+    /// - Returns: the size in whole sectors.
+    @discardableResult
+    func roundUp(_ file: GlusterFile, _ size: UInt64, _ context: OperationContext) async throws(StorageError) -> UInt64
+    {
+        let whole = (size + 511) / 512 * 512
+        if whole > size {
+            try await call("the size", context) { _ throws(StorageError) in try file.truncate(to: whole) }
         }
-        let wanted = request.capacity.bytes
-        guard wanted != size else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
-        try await call("the size", context) { _ throws(StorageError) in try file.truncate(to: wanted) }
-        if request.allocates, wanted > size {
-            do throws(StorageError) {
-                try await allocate(size..<wanted, of: file, context)
-            } catch {
-                do throws(StorageError) {
-                    try await call("the size", context.renewed) { _ throws(StorageError) in try file.truncate(to: size)
-                    }
-                } catch let undo {
-                    throw error.adding(cause: undo)
-                }
-                throw error
-            }
-        }
-        return .changed(try await inspect(volume.name, in: context.renewed))
+        return whole
     }
 
     /// Removes a volume: a file, a link, or an empty folder.

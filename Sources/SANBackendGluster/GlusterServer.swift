@@ -7,6 +7,8 @@ struct GlusterServer: Sendable, Hashable, CustomStringConvertible {
     /// Nil for Gluster's own, 24007.
     var port: UInt16?
 
+    static let usualPort: UInt16 = 24007
+
     /// - Throws: `invalid_argument` for what can't be a host's name or address.
     init(_ host: PoolSource.Host) throws(StorageError) {
         var name = host.name

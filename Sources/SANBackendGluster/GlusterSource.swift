@@ -1,3 +1,4 @@
+import SANImages
 import SANModel
 
 /// Where a gluster pool is: servers, a volume, a folder of it.
@@ -45,6 +46,13 @@ struct GlusterSource: Sendable, Hashable {
     var path: String { "/" + folder.joined(separator: "/") }
 
     func path(of name: String) -> String { folder.isEmpty ? "/" + name : path + "/" + name }
+
+    /// A file, for QEMU's own driver.
+    func place(_ path: String) -> ImagePlace {
+        .gluster(
+            servers: servers.map { ImagePlace.Server(host: $0.host, port: $0.port ?? GlusterServer.usualPort) },
+            volume: volume, path: String(path.drop { $0 == "/" }))
+    }
 
     /// libvirt's path and key of a volume of the pool: by the first server, whichever is used.
     func uri(of name: String) -> String { GlusterURI.text(servers[0], [volume] + folder + [name]) }

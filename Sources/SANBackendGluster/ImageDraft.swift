@@ -19,6 +19,34 @@ struct ImageDraft: Sendable {
         return ImageDraft(folder: folder, image: folder.appending("image"))
     }
 
+    /// The overlay that QEMU reads an origin's start from.
+    var frozen: FilePath { folder.appending("frozen") }
+    /// What stands in for a backing file.
+    var zeros: FilePath { folder.appending("zeros") }
+
+    func freeze(_ overlay: [UInt8]) async throws(StorageError) {
+        let frozen = frozen
+        try await withUninterruptedThread(named: "san-gluster") { () throws(StorageError) in
+            try AtomicFile(frozen, isDurable: false).write(overlay)
+        }
+    }
+
+    /// Makes a file that reads as zeros.
+    func makeZeros(_ length: ByteCount) async throws(StorageError) {
+        let zeros = zeros
+        try await withUninterruptedThread(named: "san-gluster") { () throws(StorageError) in
+            do {
+                let file = try FileDescriptor.open(
+                    zeros, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec], permissions: .ownerReadWrite)
+                try file.closeAfter { try file.resize(to: Int64(clamping: length.bytes)) }
+            } catch {
+                throw StorageError(
+                    .hostFailure, "Can't make '\(zeros.string.printable)': \(error)",
+                    subject: .path(zeros.string.printable))
+            }
+        }
+    }
+
     /// The image, to be read.
     func opened() async throws(StorageError) -> TransferEnd {
         let image = image
@@ -42,10 +70,10 @@ struct ImageDraft: Sendable {
 
     /// Removes all of it; what can't be removed is below `/var/tmp`, which is tidied up from time to time.
     func remove() async {
-        let (folder, image) = (folder, image)
+        let (folder, files) = (folder, [image, frozen, zeros])
         do throws(StorageError) {
             try await withUninterruptedThread(named: "san-gluster") { () throws(StorageError) in
-                _ = unsafe san_file_remove(-1, image.string, 0)
+                for file in files { _ = unsafe san_file_remove(-1, file.string, 0) }
                 _ = unsafe san_file_remove(-1, folder.string, 1)
             }
         } catch {

@@ -6,7 +6,7 @@ import SANModel
 /// refresh removes it.
 struct Staging: Sendable {
     let file: GlusterFile
-    private let path: String
+    let path: String
     private let source: GlusterSource
 
     /// Makes the file, empty and private.

@@ -7,15 +7,13 @@ import SANXML
 struct VolumeList: Sendable {
     let commands: any CommandRunner
 
-    private static let port: UInt16 = 24007
-
     /// - Returns: names, sorted.
     /// - Throws: `unsupported` for another port than Gluster's own, `unavailable`, `timed_out`, `backend_failure`, `malformed_definition`.
     func volumes(of server: GlusterServer, until deadline: Deadline) async throws(StorageError) -> [String] {
-        guard server.port == nil || server.port == VolumeList.port else {
+        guard server.port == nil || server.port == GlusterServer.usualPort else {
             throw StorageError(
                 .unsupported,
-                "The program 'gluster' asks port \(VolumeList.port) only: leave the port out, or define the pool by hand",
+                "The program 'gluster' asks port \(GlusterServer.usualPort) only: leave the port out, or define the pool by hand",
                 subject: .host(server.host.printable))
         }
         var arguments = ["--mode=script", "--xml", "--log-file=/dev/null", "--remote-host=\(server.host)"]

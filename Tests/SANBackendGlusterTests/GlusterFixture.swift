@@ -79,6 +79,25 @@ struct GlusterFixture {
         ).value
     }
 
+    /// Volumes that another client has open, as a virtual machine has.
+    func opened(_ names: [String]) async throws -> [GlusterFile] {
+        let other = GlusterBackend(host: HostRoot("/"), commands: SubprocessRunner())
+        let definition = GlusterSourceTests.definition(
+            [PoolSource.Host(name: server.address)], name: Self.volumeName, directory: "/" + folder)
+        let pool = try await other.activate(definition, in: Self.context()).value
+        return try await pool.call("a test", Self.context()) { volume throws(StorageError) in
+            var files: [GlusterFile] = []
+            for name in names {
+                let file = try volume.open(pool.source.path(of: name), writing: true)
+                // An opening reaches the brick with the first read (performance.open-behind).
+                var bytes: [UInt8] = [0]
+                _ = try file.read(into: &bytes, at: 0)
+                files.append(file)
+            }
+            return files
+        }
+    }
+
     func upload(
         _ bytes: [UInt8], to volume: Volume, at offset: UInt64 = 0, isSparse: Bool = false
     ) async throws -> TransferSummary {
@@ -111,11 +130,13 @@ struct NoSecrets: SecretResolving {
 
 /// One passphrase for all.
 struct OneSecret: SecretResolving {
+    var passphrase = "passphrase"
+
     func isDefined(
         _ reference: SecretReference, usage: SecretDefinition.Usage.Kind
     ) async throws(StorageError) -> Bool { true }
 
     func value(
         for reference: SecretReference, usage: SecretDefinition.Usage.Kind
-    ) async throws(StorageError) -> SecretBytes { SecretBytes("passphrase".utf8) }
+    ) async throws(StorageError) -> SecretBytes { SecretBytes(passphrase.utf8) }
 }

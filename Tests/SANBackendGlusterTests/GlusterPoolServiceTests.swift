@@ -239,11 +239,13 @@ import Testing
         let shrunk = try await fixture.pool.resizeVolume(
             volume, to: ResizeRequest(capacity: 512), in: GlusterFixture.context())
         #expect(shrunk.value.definition.capacity == 512)
-        let image = try await fixture.make("image", 0)
-        _ = try await fixture.upload(Self.qcow2Header, to: image)
+        let vdi = try await fixture.pool.createVolume(
+            VolumeRequest(GlusterFixture.definition("vdi", ByteCount(8 << 20), format: "vdi")),
+            in: GlusterFixture.context()
+        ).value
         let error = await #expect(throws: StorageError.self) {
             try await fixture.pool.resizeVolume(
-                image, to: ResizeRequest(capacity: ByteCount(16 << 20)), in: GlusterFixture.context())
+                vdi, to: ResizeRequest(capacity: ByteCount(16 << 20)), in: GlusterFixture.context())
         }
         #expect(error?.code == .unsupported)
     }

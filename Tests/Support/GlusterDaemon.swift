@@ -7,9 +7,9 @@ public import SystemPackage
     import Musl
 #endif
 
-/// A private `glusterd` with one-brick volumes, on a loopback address of its own; gone with this process, bricks too.
+/// A private `glusterd`, on a loopback address of its own; gone with this process, bricks too.
 ///
-/// Its port can't be moved, so each server has an address. Needs root.
+/// Its port can't be moved, so each server has an address; of IPv6 there is one, for which servers wait. Needs root.
 public final class GlusterDaemon: Sendable {
     /// The server that the suites share: starting one takes a second.
     public static let shared: Result<GlusterDaemon, any Error> = Result { try GlusterDaemon() }
@@ -22,7 +22,7 @@ public final class GlusterDaemon: Sendable {
     private static let port: UInt16 = 24007
 
     /// - Throws: what is missing: the package `glusterfs-server`, or a server that doesn't come up.
-    public init() throws {
+    public init(isIPv6: Bool = false) throws {
         folder = try TemporaryFolder()
         let program = "/usr/sbin/glusterd"
         guard access(program, X_OK) == 0 else {
@@ -31,7 +31,8 @@ public final class GlusterDaemon: Sendable {
         for name in ["work", "run", "bricks"] {
             guard mkdir(folder.appending(name).string, 0o755) == 0 else { throw TgtFailure("no folder \(name)") }
         }
-        address = try GlusterDaemon.freeAddress()
+        address = isIPv6 ? "::1" : try GlusterDaemon.freeAddress()
+        if isIPv6 { try GlusterDaemon.waitForIPv6() }
         let base = 30_000 + Int.random(in: 0..<1_000) * 20
         let configuration = """
             volume management
@@ -40,6 +41,7 @@ public final class GlusterDaemon: Sendable {
                 option run-directory \(folder.path)/run
                 option glusterd-sockfile \(folder.path)/glusterd.socket
                 option transport-type socket
+                option transport.address-family \(isIPv6 ? "inet6" : "inet")
                 option transport.socket.bind-address \(address)
                 option transport.socket.listen-port \(GlusterDaemon.port)
                 option transport.socket.read-fail-log off
@@ -71,32 +73,36 @@ public final class GlusterDaemon: Sendable {
 
     // MARK: Volumes
 
-    /// Makes and starts a volume of one brick.
+    /// Makes and starts a volume of one brick, or of several that have the same files.
     ///
-    /// - Returns: the brick's folder.
+    /// - Returns: the first brick's folder.
     @discardableResult
-    public func addVolume(_ name: String) throws -> FilePath {
-        let brick = folder.appending("bricks").appending(name)
-        try administer("volume", "create", name, "\(address):\(brick)", "force")
+    public func addVolume(_ name: String, replicas: Int = 1) throws -> FilePath {
+        let bricks = replicas == 1 ? [name] : (0..<replicas).map { "\(name).\($0)" }
+        let folders = bricks.map { folder.appending("bricks").appending($0) }
+        let kind = replicas == 1 ? [] : ["replica", "\(replicas)"]
+        try administer(["volume", "create", name] + kind + folders.map { "\(address):\($0)" } + ["force"])
         // A hung brick is given up on soon enough for a test.
         try administer("volume", "set", name, "network.ping-timeout", "5")
         try administer("volume", "start", name)
-        return brick
+        return folders[0]
     }
 
     /// Ends the brick of a volume at once.
-    public func killBrick(of volume: String) throws { try signalBrick(of: volume, SIGKILL) }
+    public func killBrick(of volume: String, _ brick: String? = nil) throws {
+        try signalBrick(of: volume, brick, SIGKILL)
+    }
 
     /// Makes the brick of a volume hang: it keeps its connections and answers nothing.
-    public func pauseBrick(of volume: String) throws { try signalBrick(of: volume, SIGSTOP) }
+    public func pauseBrick(of volume: String) throws { try signalBrick(of: volume, nil, SIGSTOP) }
 
-    public func resumeBrick(of volume: String) throws { try signalBrick(of: volume, SIGCONT) }
+    public func resumeBrick(of volume: String) throws { try signalBrick(of: volume, nil, SIGCONT) }
 
     /// Starts the brick of a volume that has ended: as often as it takes until the server has noticed that it has.
-    public func restartBrick(of volume: String) throws {
+    public func restartBrick(of volume: String, _ name: String? = nil) throws {
         for _ in 0..<300 {
             try administer("volume", "start", volume, "force")
-            if let pid = try brick(of: volume), GlusterDaemon.isAlive(pid) { return }
+            if let pid = try brick(of: volume, name), GlusterDaemon.isAlive(pid) { return }
             usleep(100_000)
         }
         throw TgtFailure("the brick of \(volume) isn't up after 30 seconds")
@@ -109,8 +115,8 @@ public final class GlusterDaemon: Sendable {
 
     public func stopVolume(_ name: String) throws { try administer("volume", "stop", name) }
 
-    private func signalBrick(of volume: String, _ signal: Int32) throws {
-        guard let pid = try brick(of: volume), kill(pid, signal) == 0 else {
+    private func signalBrick(of volume: String, _ name: String?, _ signal: Int32) throws {
+        guard let pid = try brick(of: volume, name), kill(pid, signal) == 0 else {
             throw TgtFailure("volume \(volume) has no brick")
         }
     }
@@ -124,8 +130,9 @@ public final class GlusterDaemon: Sendable {
         return count > 0 && text.split(separator: UInt8(ascii: " ")).dropFirst(2).first?.first != UInt8(ascii: "Z")
     }
 
-    private func brick(of volume: String) throws -> pid_t? {
+    private func brick(of volume: String, _ name: String?) throws -> pid_t? {
         for file in try LeashedReaper.pidFiles(in: folder) where file.string.contains("/vols/\(volume)/") {
+            guard file.string.hasSuffix("bricks-\(name ?? volume).pid") else { continue }
             let text = String(decoding: try LocalEnds.read(file), as: UTF8.self)
             if let pid = pid_t(text.prefix { $0.isNumber }), pid > 1 { return pid }
         }
@@ -154,7 +161,31 @@ public final class GlusterDaemon: Sendable {
         throw TgtFailure("port \(port) is taken on every address that was tried")
     }
 
-    public func administer(_ arguments: String...) throws {
+    /// Waits for the one address of IPv6 that every machine has.
+    private static func waitForIPv6() throws {
+        for _ in 0..<1_200 {
+            var name = sockaddr_in6()
+            name.sin6_family = sa_family_t(AF_INET6)
+            name.sin6_port = port.bigEndian
+            name.sin6_addr = in6addr_loopback
+            let descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+            defer { close(descriptor) }
+            var reuse: Int32 = 1
+            setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
+            let isFree = withUnsafePointer(to: &name) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size)) == 0
+                }
+            }
+            if isFree { return }
+            usleep(100_000)
+        }
+        throw TgtFailure("port \(port) is taken on ::1, or this machine has no IPv6")
+    }
+
+    public func administer(_ arguments: String...) throws { try administer(arguments) }
+
+    private func administer(_ arguments: [String]) throws {
         guard try run(arguments) == 0 else {
             throw TgtFailure("gluster \(arguments.joined(separator: " ")): see \(folder.path)/cli.out")
         }

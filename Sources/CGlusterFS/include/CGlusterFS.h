@@ -52,6 +52,13 @@ int san_gluster_change_owner(
     struct glfs *_Nonnull connection, const char *_Nonnull path, uint32_t owner, uint32_t group);
 int san_gluster_change_mode(struct glfs *_Nonnull connection, const char *_Nonnull path, uint32_t mode);
 
+/// glfs_getxattr.
+int64_t san_gluster_attribute(
+    struct glfs *_Nonnull connection, const char *_Nonnull path, const char *_Nonnull name, void *_Nonnull buffer,
+    size_t length);
+/// glfs_get_volfile: what the server told the client of the volume. 0 where there is none, -E2BIG where the buffer is too short.
+int64_t san_gluster_volume_file(struct glfs *_Nonnull connection, char *_Nonnull buffer, size_t length);
+
 /// glfs_open with O_RDONLY or O_RDWR; a link is followed within the volume.
 int san_gluster_open(
     struct glfs *_Nonnull connection, const char *_Nonnull path, int writes, struct glfs_fd *_Nullable *_Nonnull file);

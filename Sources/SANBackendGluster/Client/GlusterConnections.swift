@@ -23,7 +23,7 @@ actor GlusterConnections {
         let key = Key(servers: source.servers, volume: source.volume)
         if let connection = open[key] { return connection }
         if let task = opening[key] { return try await task.value.get() }
-        let log = try host.resolve("/dev/null").string
+        let log = try host.resolve("/dev/null").string  // without one the library makes a log file of its own
         let task = Task { () -> Result<GlusterConnection, StorageError> in
             do throws(StorageError) {
                 return .success(try await GlusterConnections.connect(to: source, log: log, until: deadline))

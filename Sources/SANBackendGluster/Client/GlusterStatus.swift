@@ -1,19 +1,10 @@
 import CGlusterFS
+import SANImages
 import SANModel
-
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Musl
-#endif
 
 /// What a volume says of a file.
 struct GlusterStatus: Sendable, Hashable {
-    enum Kind: Sendable, Hashable {
-        case file, folder, link, other
-    }
-
-    var kind: Kind
+    var kind: FileKind
     var size: UInt64
     /// Bytes of the blocks that it has.
     var allocation: UInt64
@@ -22,13 +13,7 @@ struct GlusterStatus: Sendable, Hashable {
     var timestamps: Timestamps
 
     init(_ status: san_gluster_status) {
-        kind =
-            switch status.mode & UInt32(S_IFMT) {
-            case UInt32(S_IFREG): .file
-            case UInt32(S_IFDIR): .folder
-            case UInt32(S_IFLNK): .link
-            default: .other
-            }
+        kind = FileKind(mode: status.mode)
         size = status.size
         allocation = status.allocation
         // A number made of the gfid, a UUID that no second file gets: there is nothing else that could tell two files apart.

@@ -52,7 +52,7 @@ struct GlusterVolume: Sendable {
         }
     }
 
-    private var connection: OpaquePointer {
+    var connection: OpaquePointer {
         get throws(StorageError) {
             guard let connection = unsafe OpaquePointer(bitPattern: address) else {
                 throw StorageError(.invalidState, "'\(uri.printable)' isn't connected")
@@ -61,7 +61,7 @@ struct GlusterVolume: Sendable {
         }
     }
 
-    private func shown(_ path: String) -> String { uri + GlusterURI.encoded(path) }
+    func shown(_ path: String) -> String { uri + GlusterURI.encoded(path) }
 
     // MARK: Names
 

@@ -1,0 +1,137 @@
+public import SANEngine
+import SANImages
+public import SANModel
+
+extension GlusterPool {
+    /// Changes the capacity of a raw volume, of a LUKS one, and of a qcow2 or qed image.
+    ///
+    /// Images are changed by `qemu-img` through QEMU's own driver, whose end takes ten seconds (`glfs_fini`).
+    ///
+    /// - Throws: `busy` for a file that somebody has open, but for one of raw data that grows; `unsupported` for other formats and for folders;
+    ///   `authentication_failed` where an encrypted image's secret is wrong; `not_found`, `invalid_state` where another file has taken the name.
+    public func resizeVolume(
+        _ volume: Volume, to request: ResizeRequest, in context: OperationContext
+    ) async throws(StorageError) -> Change<Volume> {
+        var (file, header, size) = try await image(of: volume, writing: true, context)
+        let wanted = request.capacity
+        if [.qcow2, "qed"].contains(header.format) {
+            guard let capacity = header.capacity else { throw senseless(volume) }
+            guard wanted != capacity else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
+            // Our own opening counts too.
+            file = nil
+            try await resizeImage(volume, to: request, context)
+            return .changed(try await inspect(volume.name, in: context.renewed))
+        }
+        guard header.spansFile || header.format == "luks" else {
+            throw StorageError(
+                .unsupported, "A \(header.format) volume can't be resized: raw, qcow2, qed and luks can",
+                subject: .volume(volume.name.printable))
+        }
+        // LUKS has no size of its own: the payload is the rest of the file.
+        guard header.spansFile || header.payloadOffset != nil,
+            let whole = (header.payloadOffset ?? 0).adding(wanted)?.bytes
+        else { throw senseless(volume) }
+        guard whole != size else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
+        if whole < size {
+            // The bytes that are cut off are gone to whoever has it open; our own opening doesn't count.
+            file = nil
+            try await requireUnused(volume, context)
+            (file, header, size) = try await image(of: volume, writing: true, context)
+        }
+        guard let file else { throw senseless(volume) }
+        let old = size
+        try await call("the size", context) { _ throws(StorageError) in try file.truncate(to: whole) }
+        if request.allocates, whole > old {
+            do throws(StorageError) {
+                try await allocate(old..<whole, of: file, context)
+            } catch {
+                do throws(StorageError) {
+                    try await call("the size", context.renewed) { _ throws(StorageError) in try file.truncate(to: old) }
+                } catch let undo {
+                    throw error.adding(cause: undo)
+                }
+                throw error
+            }
+        }
+        return .changed(try await inspect(volume.name, in: context.renewed))
+    }
+
+    private func senseless(_ volume: Volume) -> StorageError {
+        StorageError(
+            .unsupported, "The header of '\(volume.name.printable)' makes no sense, so it can't be resized",
+            subject: .volume(volume.name.printable))
+    }
+
+    /// The file of a listed volume, open, with its header and size.
+    func image(
+        of volume: Volume, writing: Bool, _ context: OperationContext
+    ) async throws(StorageError) -> (file: GlusterFile?, header: ImageHeader, size: UInt64) {
+        let source = source
+        return try await call("the file '\(volume.name.printable)'", context) { connected throws(StorageError) in
+            let file = try source.openListed(volume, writing: writing, on: connected)
+            let status = try file.status()
+            var reader = GlusterReader(volume: connected, source: source)
+            let header = try reader.header(of: file, volume.name, status)
+            try header.refuseExternalData(of: volume)
+            return (file, header, status.size)
+        }
+    }
+
+    private func resizeImage(
+        _ volume: Volume, to request: ResizeRequest, _ context: OperationContext
+    ) async throws(StorageError) {
+        // The header is believed only while nobody has the file open: QEMU opens what it names.
+        try await requireUnused(volume, context)
+        let header = try await image(of: volume, writing: false, context).header
+        let isEncrypted = header.encryption != nil
+        var passphrase: SecretBytes?
+        if isEncrypted {
+            guard let secret = volume.definition.target.encryption?.secrets.first else {
+                throw StorageError(
+                    .unsupported, "'\(volume.name.printable)' is encrypted, and nothing says with which secret",
+                    subject: .volume(volume.name.printable))
+            }
+            passphrase = try await context.secrets.value(for: secret, usage: .volume)
+        }
+        try await resizeImage(
+            at: source.path(of: volume.name), volume.name, header, to: request, passphrase, context.renewed)
+    }
+
+    /// Has `qemu-img` change the size of an image that nobody uses.
+    func resizeImage(
+        at path: String, _ name: String, _ header: ImageHeader, to request: ResizeRequest, _ passphrase: SecretBytes?,
+        _ context: OperationContext
+    ) async throws(StorageError) {
+        let (wanted, old) = (request.capacity, header.capacity ?? 0)
+        let standIn = wanted > old ? try await standInLength(for: header, name, context) : nil
+        let allocates = request.allocates && wanted > old && header.format == .qcow2
+        var resize = QemuImg.Resize(
+            format: header.format.rawValue, capacity: wanted, shrinks: wanted < old, allocates: allocates,
+            isEncrypted: header.encryption != nil)
+        let place = source.place(path)
+        try await withDraft(context) { draft throws(StorageError) in
+            if let standIn {
+                try await draft.makeZeros(standIn)
+                resize.backing = .zeros(draft.zeros)
+            }
+            try await QemuImg(commands: commands).resize(
+                place, resize, passphrase: passphrase, until: allocates ? .never : context.renewed.deadline)
+        }
+    }
+
+    /// Nil where nothing of a backing file can show through in the new space: there is none, or one in this folder that isn't longer.
+    private func standInLength(
+        for header: ImageHeader, _ name: String, _ context: OperationContext
+    ) async throws(StorageError) -> ByteCount? {
+        guard header.backing != nil, let old = header.capacity else { return nil }
+        if let sibling = header.sibling(in: source.path) {
+            let source = source
+            let found = try await call("the backing file '\(sibling.name)'", context) { volume throws(StorageError) in
+                var reader = GlusterReader(volume: volume, source: source)
+                return try reader.volume(named: sibling.name)
+            }
+            if let length = found?.definition.length(as: sibling.format), length <= old { return nil }
+        }
+        return try header.standInLength(toGrow: name)
+    }
+}

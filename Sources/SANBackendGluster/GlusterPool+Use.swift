@@ -1,0 +1,43 @@
+import SANEngine
+import SANModel
+
+extension GlusterPool {
+    /// Refuses a file that somebody has open: before its bytes change under a guest, and before its header is believed, as what a guest writes
+    /// could be another one.
+    ///
+    /// A brick counts each opening, its own healing of the file too, and one that has just been closed for a moment longer: so it is asked again.
+    ///
+    /// - Throws: `busy`.
+    func requireUnused(_ volume: Volume, _ context: OperationContext) async throws(StorageError) {
+        let path = source.path(of: try StagingName.checked(volume.name))
+        let patience = Deadline.after(GlusterPool.closing)
+        var pause = Duration.milliseconds(10)
+        while true {
+            let count: Int?
+            do throws(StorageError) {
+                count = try await call("the file '\(volume.name.printable)'", context) {
+                    connected throws(StorageError) in
+                    try connected.openCount(of: path)
+                }
+            } catch  where error.code == .notFound {
+                throw source.missing(volume.name)
+            }
+            guard let count, count > 0 else { return }
+            guard !patience.hasPassed else {
+                throw StorageError(
+                    .busy,
+                    "'\(volume.name.printable)' is in use: a virtual machine or another client has it open \(count) times, or Gluster heals it",
+                    subject: .volume(volume.name.printable))
+            }
+            do {
+                try await Task.sleep(for: pause)
+            } catch {
+                throw StorageError(.cancelled, "Cancelled while '\(volume.name.printable)' was looked at")
+            }
+            pause *= 2
+        }
+    }
+
+    /// How long a brick may take to notice that a process has ended, or closed a file.
+    private static let closing = Duration.seconds(3)
+}

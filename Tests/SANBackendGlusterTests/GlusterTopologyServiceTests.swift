@@ -1,0 +1,92 @@
+import SANEngine
+import SANModel
+import SANTestSupport
+import Testing
+
+@testable import SANBackendGluster
+
+/// Volumes of several bricks, and servers of IPv6.
+@Suite(.timeLimit(.minutes(5))) struct GlusterTopologyServiceTests {
+    private func upload(_ bytes: [UInt8], to volume: Volume, of pool: GlusterPool) async throws {
+        let folder = try TemporaryFolder()
+        try LocalEnds.write(bytes, to: folder.appending("source"))
+        let end = try LocalEnds.reading(folder.appending("source"))
+        defer { try? end.descriptor.close() }  // it was only read
+        _ = try await pool.upload(end, to: volume, TransferRequest(), in: GlusterFixture.context())
+    }
+
+    private func download(_ volume: Volume, of pool: GlusterPool) async throws -> [UInt8] {
+        let folder = try TemporaryFolder()
+        let end = try LocalEnds.writing(folder.appending("sink"))
+        defer { try? end.descriptor.close() }  // what was written is read again
+        _ = try await pool.download(volume, to: end, TransferRequest(), in: GlusterFixture.context())
+        return try LocalEnds.read(folder.appending("sink"))
+    }
+
+    private func make(_ name: String, _ size: Int, in pool: GlusterPool) async throws -> Volume {
+        try await pool.createVolume(
+            VolumeRequest(GlusterFixture.definition(name, ByteCount(UInt64(size)), allocation: 0)),
+            in: GlusterFixture.context()
+        ).value
+    }
+
+    @Test func `A replicated volume goes on without one of its bricks, and says which`() async throws {
+        let server = try GlusterDaemon()
+        try server.addVolume("v", replicas: 3)
+        let pool = try await GlusterFixture.pool([PoolSource.Host(name: server.address)], "v", directory: nil)
+        let data = LocalEnds.pattern(3 << 20)
+        let volume = try await make("a", data.count, in: pool)
+        try await upload(data, to: volume, of: pool)
+        #expect(try await pool.refresh(in: GlusterFixture.context()).problems.isEmpty)
+
+        try server.killBrick(of: "v", "v.1")
+        let snapshot = try await pool.refresh(in: GlusterFixture.context())
+        #expect(snapshot.volumes.map(\.name) == ["a"] && snapshot.volumes[0].problems.isEmpty)
+        #expect(snapshot.problems.map(\.code) == [.unavailable])
+        #expect(snapshot.problems.first?.message.contains("\(server.address):\(server.folder.path)/bricks/v.1") == true)
+        #expect(snapshot.problems.first?.message.contains("v.0") == false)
+        #expect(try await download(volume, of: pool) == data)
+        let other = LocalEnds.pattern(1 << 20)
+        let second = try await make("b", other.count, in: pool)
+        try await upload(other, to: second, of: pool)
+        #expect(try await download(second, of: pool) == other)
+
+        try server.restartBrick(of: "v", "v.1")
+        let deadline = Deadline.after(.seconds(60))
+        var problems = snapshot.problems
+        while !problems.isEmpty, !deadline.hasPassed {
+            problems = try await pool.refresh(in: GlusterFixture.context()).problems
+        }
+        #expect(problems.isEmpty)
+    }
+
+    @Test func `A server of IPv6 is reached, by each form of its address`() async throws {
+        let server = try GlusterDaemon(isIPv6: true)
+        try server.addVolume("v")
+        for (host, authority) in [
+            (PoolSource.Host(name: "::1"), "[::1]"), (PoolSource.Host(name: "[::1]", port: 24007), "[::1]:24007"),
+        ] {
+            let pool = try await GlusterFixture.pool([host], "v", directory: nil)
+            let data = LocalEnds.pattern(70_000)
+            let volume = try await make("a b", data.count, in: pool)
+            #expect(volume.path == "gluster://\(authority)/v/a%20b")
+            try await upload(data, to: volume, of: pool)
+            #expect(try await download(volume, of: pool) == data)
+            // QEMU's own way there.
+            let source = VolumeRequest.Origin(volume: volume, pool: pool)
+            var definition = GlusterFixture.definition("q", format: .qcow2)
+            definition.target.compat = "1.1"
+            let image = try await pool.createVolume(
+                VolumeRequest(definition, origin: source), in: GlusterFixture.context()
+            ).value
+            #expect(image.definition.target.format == .qcow2)
+            for volume in [volume, image] {
+                _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: GlusterFixture.context())
+            }
+        }
+        var query = PoolSource()
+        query.hosts = [PoolSource.Host(name: "::1")]
+        let sources = try await GlusterFixture.backend.discoverSources(query, in: GlusterFixture.context())
+        #expect(sources.map(\.name) == ["v"])
+    }
+}
