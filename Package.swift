@@ -146,7 +146,9 @@ let package = Package(
         ),
         .testTarget(
             name: "SANBackendGlusterTests",
-            dependencies: ["SANBackendGluster", "SANEngine", "SANHost", "SANModel", "SANTestSupport", system],
+            dependencies: [
+                "SANBackendGluster", "CGlusterFS", "SANEngine", "SANHost", "SANModel", "SANTestSupport", system,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

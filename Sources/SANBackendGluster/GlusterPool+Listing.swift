@@ -3,13 +3,13 @@ public import SANModel
 import Synchronization
 
 extension GlusterPool {
-    /// Reads the folder in one pass, and the header of every file in it, several at once.
+    /// Reads the folder in one pass, and the header of every file in it that is new or has changed, several at once.
     ///
     /// - Throws: `not_found` where the volume or the folder has gone, `unavailable`, `timed_out`, `cancelled`, `permission_denied`.
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         let source = source
         let listing = try await call("the list", context) { volume throws(StorageError) in
-            try Listing(of: source, on: volume)
+            try Listing(of: source, on: volume, known: KnownVolumes(context.lastVolumes()))
         }
         let shares = min(Listing.readers, (listing.entries.count + Listing.batch - 1) / Listing.batch)
         let connection = try await connections.connection(to: source, until: context.deadline)
@@ -55,9 +55,11 @@ private final class Listing: Sendable {
     let snapshot: PoolSnapshot
     /// Holds what the library keeps of the entries.
     private let list: GlusterEntries
+    private let known: KnownVolumes
     private let next = Atomic(0)
 
-    init(of source: GlusterSource, on volume: GlusterVolume) throws(StorageError) {
+    init(of source: GlusterSource, on volume: GlusterVolume, known: KnownVolumes) throws(StorageError) {
+        self.known = known
         do throws(StorageError) {
             guard try volume.status(of: source.path, following: true).kind == .folder else {
                 throw StorageError(
@@ -93,7 +95,7 @@ private final class Listing: Sendable {
 
     /// Takes batches until none is left.
     func takeBatches(_ volume: GlusterVolume, _ source: GlusterSource) -> [Batch] {
-        var reader = GlusterReader(volume: volume, source: source)
+        var reader = GlusterReader(volume: volume, source: source, known: known)
         var batches: [Batch] = []
         while true {
             let start = next.add(Listing.batch, ordering: .relaxed).oldValue

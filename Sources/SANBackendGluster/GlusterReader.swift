@@ -5,11 +5,13 @@ import SANModel
 struct GlusterReader {
     private let volume: GlusterVolume
     private let source: GlusterSource
+    private let known: KnownVolumes
     private var headers = HeaderReader()
 
-    init(volume: GlusterVolume, source: GlusterSource) {
+    init(volume: GlusterVolume, source: GlusterSource, known: KnownVolumes = KnownVolumes()) {
         self.volume = volume
         self.source = source
+        self.known = known
     }
 
     /// A volume of a listing; nil for what isn't one: a pipe, a socket, a device, a dangling link, a file that has just gone.
@@ -21,6 +23,7 @@ struct GlusterReader {
             guard let status = entry.status, status.kind == .file, let object = entry.object else {
                 return try self.volume(named: name)
             }
+            if let same = known.volume(named: name, uri: source.uri(of: name), status) { return same }
             let (volume, path) = (volume, source.path(of: name))
             let header = try headers.header(named: name, size: status.size, allocation: status.allocation) {
                 bytes, offset throws(StorageError) in try volume.read(object, into: &bytes, at: offset, path: path)

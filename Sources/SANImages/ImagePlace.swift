@@ -25,7 +25,8 @@ package enum ImagePlace: Sendable, Hashable {
             let list = servers.map {
                 "{\"type\":\"inet\",\"host\":\(JSONWord($0.host)),\"port\":\"\($0.port)\"}"
             }
-            return "{\"driver\":\"gluster\",\"volume\":\(JSONWord(volume)),\"path\":\(JSONWord(path)),"
+            // Without its log, which libgfapi writes to standard error otherwise, a failure's reason can be read.
+            return "{\"driver\":\"gluster\",\"debug\":0,\"volume\":\(JSONWord(volume)),\"path\":\(JSONWord(path)),"
                 + "\"server\":[\(list.joined(separator: ","))]}"
         }
     }

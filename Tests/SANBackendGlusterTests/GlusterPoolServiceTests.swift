@@ -135,6 +135,22 @@ import Testing
         #expect(Set(snapshot.volumes.compactMap(\.file?.inode)).count == count)
     }
 
+    @Test func `A file that has changed since the last list is read again, and others aren't`() async throws {
+        let fixture = try await GlusterFixture()
+        for name in ["a", "b", "c"] { try await fixture.make(name, 65_536) }
+        var listed = try await fixture.snapshot().volumes
+        // What a header can't say: it is seen where the header isn't read.
+        for index in listed.indices { listed[index].definition.target.format = "vdi" }
+        _ = try await fixture.upload(Self.qcow2Header, to: listed[1])
+        _ = try await fixture.pool.deleteVolume(listed[2], deletingSnapshots: false, in: GlusterFixture.context())
+        try await fixture.make("c", 65_536)
+        var context = GlusterFixture.context()
+        let last = listed
+        context.lastVolumes = { last }
+        let formats = try await fixture.pool.refresh(in: context).volumes.map(\.definition.target.format)
+        #expect(formats == ["vdi", .qcow2, .raw])
+    }
+
     /// A qcow2 header of 8 MiB with the backing file `base.raw`.
     private static let qcow2Header: [UInt8] = {
         var bytes = [UInt8](repeating: 0, count: 65_536)

@@ -16,6 +16,10 @@ public struct OperationContext: Sendable {
     /// What the pools did to this host, to be undone at their stop.
     public var activations: ActivationStore
     public var logger: Logger
+    /// The pool's volumes as the last refresh listed them, for a refresh that needs to read only what has changed since.
+    ///
+    /// Blocks while it reads them; empty where there are none.
+    public var lastVolumes: @Sendable () -> [Volume] = { [] }
 
     public init(
         deadline: Deadline, patience: Duration, secrets: any SecretResolving,

@@ -18,10 +18,7 @@ extension StorageEngine {
         do throws(StorageError) {
             let pool = try await adopt(record, until: deadline)
             var snapshot = try await read(pool, of: name, until: deadline)
-            snapshot.volumes = withSecrets(snapshot.volumes) {
-                let known = try? live.volumes(of: name)  // a damaged list tells nothing
-                return known?.volumes ?? []
-            }
+            snapshot.volumes = withSecrets(snapshot.volumes) { lastVolumes(of: name) }
             try await note(snapshot, of: name, begunAt: begun)
         } catch  where error.code == .cancelled {
             // The user's doing, and no fault of the pool's.

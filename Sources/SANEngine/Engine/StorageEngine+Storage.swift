@@ -32,10 +32,18 @@ extension StorageEngine {
     func read(
         _ pool: any ActivePool, of name: String, verb: String = "refresh", until deadline: Deadline
     ) async throws(StorageError) -> PoolSnapshot {
-        let context = context(until: deadline)
+        var asking = context(until: deadline)
+        asking.lastVolumes = { lastVolumes(of: name) }
+        let context = asking
         return try await withDeadline(deadline, waitingFor: "the \(verb) of pool '\(name.printable)'") {
             () async throws(StorageError) in try await pool.refresh(in: context)
         }
+    }
+
+    /// A damaged list tells nothing.
+    func lastVolumes(of name: String) -> [Volume] {
+        let known = try? live.volumes(of: name)  // see above
+        return known?.volumes ?? []
     }
 
     func deactivate(
