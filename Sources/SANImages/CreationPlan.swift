@@ -25,6 +25,7 @@ package struct CreationPlan: Sendable {
     package init(_ request: VolumeRequest) throws(StorageError) {
         let definition = request.definition
         let hasOrigin = request.origin != nil
+        let keepsEncryption = CreationPlan.keepsEncryption(request)
         self.definition = definition
         name = try FileName(definition.name)
         capacity = definition.capacity
@@ -33,8 +34,8 @@ package struct CreationPlan: Sendable {
         if let mode = target.permissions?.mode, mode > 0o777 {
             throw StorageError(.invalidArgument, "A volume's mode is 0 to 0777", subject: .volume(definition.name))
         }
-        secret = try CreationPlan.secret(of: target.encryption, format: asked, hasOrigin: hasOrigin)
-        format = secret != nil && asked == .raw ? "luks" : asked
+        secret = keepsEncryption ? nil : try CreationPlan.secret(of: target.encryption, format: asked)
+        format = (secret != nil || keepsEncryption) && asked == .raw ? "luks" : asked
         backing = try CreationPlan.backing(of: definition, format: format)
         switch format {
         case .directory: kind = .folder
@@ -74,12 +75,19 @@ package struct CreationPlan: Sendable {
         }
     }
 
+    /// Whether it is an encrypted copy of an encrypted volume, which its origin's secret opens.
+    private static func keepsEncryption(_ request: VolumeRequest) -> Bool {
+        guard let encryption = request.definition.target.encryption,
+            let known = request.origin?.volume.definition.target.encryption
+        else { return false }
+        // A header doesn't know the secret.
+        return encryption.format == known.format && (encryption.secrets.isEmpty || encryption.secrets == known.secrets)
+    }
+
     private static func secret(
-        of encryption: EncryptionDefinition?, format: VolumeFormat, hasOrigin: Bool
+        of encryption: EncryptionDefinition?, format: VolumeFormat
     ) throws(StorageError) -> SecretReference? {
         guard let encryption else { return nil }
-        // A clone's document comes from a header, which doesn't know the secret; an encrypted copy keeps its origin's.
-        if hasOrigin, encryption.secrets.isEmpty { return nil }
         try refuseOldEncryption(encryption.format)
         guard [.raw, .qcow2, "luks"].contains(format) else {
             throw StorageError(.unsupported, "A \(format) volume can't be encrypted: use raw or qcow2")

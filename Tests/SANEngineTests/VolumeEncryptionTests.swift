@@ -87,6 +87,8 @@ struct VolumeEncryptionTests {
         #expect(try await fixture.engine.secrets().isEmpty)
         _ = try await fixture.engine.refreshPool("p")
         #expect(try await listed(fixture) == [.usage("u")])
+        let clone = try await fixture.engine.cloneVolume(VolumeReference("v"), named: "w").value.volume
+        #expect(clone.definition.target.encryption?.secrets == [.usage("u")])
         var other = try #require(fixture.storage.volumes("p").first)
         other.file?.inode += 1
         fixture.storage.setVolumes("p", [other])

@@ -57,7 +57,7 @@ extension StorageEngine {
                     "No volume of this pool can stand on a snapshot: rbd pools have such clones, of images of their own cluster",
                     subject: .volume(name.printable))
             }
-            return try await provisioning.createVolume(request, in: context)
+            return try await self.create(request, in: provisioning, until: deadline, progress)
         }
     }
 
