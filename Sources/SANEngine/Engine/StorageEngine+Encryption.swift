@@ -38,15 +38,14 @@ extension StorageEngine {
         return secret.isChanged ? secret.value : nil
     }
 
-    /// What the new volume's document says of its encryption: what was asked for, as a header doesn't tell the secret.
+    /// The new volume with the secret that it was made with, which its header doesn't tell.
     private func withEncryption(of request: VolumeRequest, _ volume: Volume) -> Volume {
         guard volume.definition.target.encryption?.secrets.isEmpty == true else { return volume }
         var volume = volume
-        let asked = request.definition.target.encryption
-        volume.definition.target.encryption?.secrets = asked?.secrets ?? []
-        volume.definition.target.encryption?.cipher = asked?.cipher
-        volume.definition.target.encryption?.initializationVector = asked?.initializationVector
-        return withSecrets([volume]) { request.origin.map { [$0.volume] } ?? [] }[0]
+        let asked = request.definition.target.encryption?.secrets ?? []
+        let origin = request.origin?.volume.definition.target.encryption?.secrets ?? []
+        volume.definition.target.encryption?.secrets = asked.isEmpty ? origin : asked
+        return volume
     }
 
     /// Names the secrets of encrypted volumes whose headers were just read, as those don't tell them.
@@ -64,31 +63,22 @@ extension StorageEngine {
             configuration.logger.info("The secrets of encrypted volumes can't be looked up: \(error.message), ignoring")
         }
         var volumes = volumes
-        var old: [Volume]?
+        var old: [String: Volume]?
         for place in places {
             if let uuid = found[volumes[place].path] {
                 volumes[place].definition.target.encryption?.secrets = [.uuid(uuid)]
                 continue
             }
-            let last = old ?? known()
+            let last = old ?? Dictionary(known().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
             old = last
-            guard let same = last.first(where: { $0.isSameImage(as: volumes[place]) }) else { continue }
-            volumes[place].definition.target.encryption?.take(same.definition.target.encryption)
+            guard let same = last[volumes[place].name], same.isSameImage(as: volumes[place]) else { continue }
+            volumes[place].definition.target.encryption?.secrets = same.definition.target.encryption?.secrets ?? []
         }
         return volumes
     }
 
     func withSecret(_ volume: Volume, formerly known: Volume) -> Volume {
         withSecrets([volume]) { [known] }[0]
-    }
-}
-
-extension EncryptionDefinition {
-    fileprivate mutating func take(_ known: EncryptionDefinition?) {
-        guard let known, known.format == format else { return }
-        secrets = known.secrets
-        cipher = cipher ?? known.cipher
-        initializationVector = initializationVector ?? known.initializationVector
     }
 }
 
