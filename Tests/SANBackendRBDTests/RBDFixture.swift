@@ -91,10 +91,16 @@ struct RBDFixture {
         let source = try RBDSource(definition())
         let connections = ClusterConnections()
         let connection = try await connections.connection(to: source, in: context())
-        let image = try await withThread { try OpenImage(name, readOnly: false, connection) }
-        try await body()
-        try await withThread { withExtendedLifetime(image) {} }
+        let image = try await withThread { ImageAccess(try OpenImage(name, readOnly: false, connection)) }
+        let result: Result<Void, any Error>
+        do {
+            result = .success(try await body())
+        } catch {
+            result = .failure(error)
+        }
+        try await withThread { image.close() }
         connections.forget(source)
+        try result.get()
     }
 
     func create(_ name: String, _ capacity: UInt64, in pool: RBDPool) async throws -> Volume {

@@ -82,7 +82,7 @@ import Testing
     func guardsUsedImages() async throws {
         try await fixture.withPool { pool in
             let volume = try await fixture.create("v", 8 << 20, in: pool)
-            try await withOpenImage("v") {
+            try await fixture.whileOpen("v") {
                 func refused(_ body: () async throws -> Void) async { #expect(await code(body) == .busy) }
                 let smaller = ResizeRequest(capacity: ByteCount(1 << 20))
                 await refused {
@@ -157,22 +157,6 @@ import Testing
             await refused { _ = try await pool.wipe(old, .zero, in: fixture.context()) }
             await refused { try await Transfers.upload([1, 2, 3], to: old, of: pool, fixture) }
             await refused { _ = try await Transfers.download(old, of: pool, fixture) }
-        }
-    }
-
-    /// Keeps an image open for writing by another client meanwhile, as a virtual machine does.
-    private func withOpenImage(_ name: String, _ body: () async throws -> Void) async throws {
-        try await withConnections(1) { connections in
-            let connection = connections[0]
-            let image = try await withThread { ImageAccess(try OpenImage(name, readOnly: false, connection)) }
-            let result: Result<Void, any Error>
-            do {
-                result = .success(try await body())
-            } catch {
-                result = .failure(error)
-            }
-            try await withThread { image.close() }
-            try result.get()
         }
     }
 
