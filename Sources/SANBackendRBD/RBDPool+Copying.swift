@@ -36,7 +36,8 @@ extension RBDPool: VolumeCloning {
     ///
     /// It has another name until it is whole. The operation's deadline doesn't bound the copying, each wait for the storage it does.
     func copy(
-        _ origin: VolumeRequest.Origin, as name: String, _ wanted: UInt64?, in context: OperationContext
+        _ origin: VolumeRequest.Origin, as name: String, _ wanted: UInt64?, _ settings: ImageSettings?,
+        in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
         let (listed, shown) = (origin.volume.definition, name.printable)
         guard let data = origin.pool as? any VolumeData else {
@@ -50,9 +51,11 @@ extension RBDPool: VolumeCloning {
                 "'\(listed.name.printable)' is no raw image: convert it with 'qemu-img convert' to what can be uploaded",
                 subject: .volume(listed.name.printable))
         }
-        var volume = origin.volume
-        if let pool = origin.pool as? any VolumeInspection { volume = try await pool.inspect(volume, in: context) }
-        let capacity = max(wanted ?? 0, volume.definition.capacity?.bytes ?? 0)
+        var size = listed.capacity?.bytes ?? 0
+        if let pool = origin.pool as? any VolumeInspection {
+            size = try await pool.inspect(origin.volume, in: context).definition.capacity?.bytes ?? size
+        }
+        let capacity = max(wanted ?? 0, size)
         let staged = ImageNaming.unfinished()
         var undo = UndoList()
         do throws(StorageError) {
@@ -61,8 +64,8 @@ extension RBDPool: VolumeCloning {
                     connection throws(StorageError) in try connection.removeIfThere(staged)
                 }
             }
-            let image = try await make(staged, for: name, capacity, in: context)
-            _ = try await VolumePump(volume: volume, pool: data).run(in: context) {
+            let image = try await make(staged, for: name, capacity, settings, in: context)
+            _ = try await VolumePump(volume: origin.volume, pool: data).run(in: context) {
                 (source, context) async throws(StorageError) in
                 try await upload(source, to: image, TransferRequest(isSparse: true), in: context)
             }
@@ -76,13 +79,14 @@ extension RBDPool: VolumeCloning {
     }
 
     private func make(
-        _ staged: String, for name: String, _ capacity: UInt64, in context: OperationContext
+        _ staged: String, for name: String, _ capacity: UInt64, _ settings: ImageSettings?,
+        in context: OperationContext
     ) async throws(StorageError) -> Volume {
         let (deadline, showsUsage) = (context.deadline, showsUsage)
         return try await step(in: context, waitingFor: "the new image '\(name.printable)'") {
             connection throws(StorageError) in
             try connection.refuse(name)
-            try connection.make(staged, capacity, ImageOptions())
+            try connection.make(staged, capacity, settings)
             return try Self.read(staged, connection, until: deadline, showsUsage: showsUsage)
         }
     }

@@ -3,8 +3,8 @@ public import SANEngine
 public import SANModel
 
 extension RBDPool: VolumeProvisioning {
-    /// Makes an image of format 2, empty or with the bytes of another volume; features, object size and data pool are what the pool's
-    /// `rbd_default_…` options say, else Ceph's.
+    /// Makes an image of format 2, empty or with the bytes of another volume; what its settings don't say the pool's `rbd_default_…` options
+    /// do, else Ceph.
     ///
     /// - Throws: `already_exists`, `invalid_argument` for a size or name that an image can't have, `unsupported` for a format other than raw,
     ///   for encryption, and for an origin that isn't raw; `cancelled`, and what the cluster says.
@@ -13,10 +13,11 @@ extension RBDPool: VolumeProvisioning {
     ) async throws(StorageError) -> Change<Volume> {
         let capacity = try Self.capacity(of: request)
         let (name, deadline, showsUsage) = (request.definition.name, context.deadline, showsUsage)
-        if let origin = request.origin { return try await copy(origin, as: name, capacity, in: context) }
+        let settings = request.definition.imageSettings
+        if let origin = request.origin { return try await copy(origin, as: name, capacity, settings, in: context) }
         return try await withConnection(in: context, waitingFor: "the new image '\(name.printable)'") {
             connection throws(StorageError) in
-            try connection.make(name, capacity, ImageOptions())
+            try connection.make(name, capacity, settings)
             return .changed(try Self.read(name, connection, until: deadline, showsUsage: showsUsage))
         }
     }

@@ -56,12 +56,15 @@ public struct RBDPool: ActivePool, VolumeInspection {
     static func read(
         _ name: String, _ connection: ClusterConnection, until deadline: Deadline, showsUsage: Bool
     ) throws(StorageError) -> Volume {
-        let id = try OpenImage(name, readOnly: true, connection).id()
+        let image = try OpenImage(name, readOnly: true, connection)
+        let id = try image.id()
         let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage)
         let findings = try scan.findings(of: [ListedImage(name: name, id: id)])
-        guard let volume = volumes(findings, connection).first else {
+        guard var volume = volumes(findings, connection).first else {
             throw StorageError(.notFound, "There is no image '\(name.printable)'", subject: .volume(name.printable))
         }
+        // Format 1 has none.
+        if !id.isEmpty { volume.definition.imageSettings = try image.settings() }
         return volume
     }
 

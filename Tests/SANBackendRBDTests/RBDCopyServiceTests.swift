@@ -98,6 +98,21 @@ import Testing
         }
     }
 
+    @Test("another image of the origin's name is neither copied nor cloned (L12)")
+    func guardsIdentity() async throws {
+        try await fixture.withPool { pool in
+            let old = try await fixture.create("base", 4 << 20, in: pool)
+            _ = try await pool.deleteVolume(old, deletingSnapshots: false, in: fixture.context())
+            _ = try await fixture.create("base", 4 << 20, in: pool)
+            let request = VolumeRequest(
+                VolumeDefinition(name: "copy", capacity: ByteCount(4 << 20)), origin: .init(volume: old, pool: pool))
+            #expect(await code { _ = try await pool.createVolume(request, in: fixture.context()) } == .invalidState)
+            #expect(await code { _ = try await fixture.clone(old, as: "clone", in: pool) } == .invalidState)
+            let left = try await pool.refresh(in: fixture.context()).volumes
+            #expect(left.map(\.name) == ["base"] && left.first?.snapshots == 0)
+        }
+    }
+
     @Test("a copy that is cancelled leaves no half image behind")
     func cancelsCopies() async throws {
         try await fixture.withPool { pool in

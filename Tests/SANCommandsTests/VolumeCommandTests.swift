@@ -120,6 +120,29 @@ struct VolumeCommandTests {
         #expect(try await lab.run("-o json pool info san").output.contains("\"trash\": 0,"))
     }
 
+    @Test("what a new image is made of, by options; what Ceph would refuse is a mistake of the command line")
+    func imageOptions() async throws {
+        let lab = try await disk()
+        let create = "volume create-as san v 20G --print-xml"
+        let printed = try await lab.run(
+            "\(create) --object-size 8M --stripe-unit 64K --stripe-count 4 --data-pool ec --features fast-diff,object-map,exclusive-lock --metadata owner=a=b"
+        ).output
+        for line in [
+            "<volume xmlns:sanctl='urn:sanctl:volume:image:1.0'>", "<sanctl:object size='8388608'/>",
+            "<sanctl:stripe unit='65536' count='4'/>", "<sanctl:data pool='ec'/>", "<sanctl:feature name='fast-diff'/>",
+            "<sanctl:metadata name='owner' value='a=b'/>",
+        ] {
+            #expect(printed.contains(line))
+        }
+        #expect(try await !lab.run(create).output.contains("sanctl"))
+        for mistake in [
+            "--object-size 5M", "--stripe-unit 64K", "--stripe-unit 3K --stripe-count 2", "--features nothing",
+            "--features fast-diff", "--metadata novalue",
+        ] {
+            #expect(try await lab.run("\(create) \(mistake)").code == 64, "\(mistake)")
+        }
+    }
+
     @Test("list: table, details, bytes; sorted the way people count")
     func list() async throws {
         let lab = try await lab([CommandLab.unit(10, capacity: 3 << 40), CommandLab.unit(2, capacity: 1536 << 20)])

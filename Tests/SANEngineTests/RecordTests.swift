@@ -38,6 +38,13 @@ struct RecordTests {
         definition.backingStore = BackingStore(path: "/b", format: "raw")
         definition.backingStore?.permissions = Permissions()
         definition.backingStore?.timestamps = Timestamps()
+        var settings = ImageSettings()
+        settings.objectSize = ByteCount(1 << 20)
+        settings.striping = .init(unit: 65536, count: 4)
+        settings.dataPool = "ec"
+        settings.features = [.layering, .exclusiveLock]
+        settings.metadata = ["a": "b", "c": ""]
+        definition.imageSettings = settings
         var unit = LogicalUnit(lun: LogicalUnitNumber(raw: .max), deviceType: .enclosure)
         unit.wwid = "36001405"
         unit.serial = "s"

@@ -205,6 +205,10 @@ struct VolumeTests {
             await failureCode {
                 _ = try await engine.createVolume(VolumeDefinition(name: "n"), inPool: "p")
             } == .invalidArgument)
+        var image = VolumeDefinition(name: "n", capacity: 1)
+        image.imageSettings = ImageSettings()
+        // Only an image has what is asked for; to leave it out silently would be worse.
+        #expect(await failureCode { _ = try await engine.createVolume(image, inPool: "p") } == .unsupported)
         var backed = VolumeDefinition(name: "n")
         backed.backingStore = BackingStore(path: "/base")
         #expect(try await engine.createVolume(backed, inPool: "p").isChanged)

@@ -68,7 +68,7 @@ struct RBDCloneSteps: CloneSteps {
             try image.requireClonable(snapshot)
             let options = ImageOptions()
             // The first format has no place for the parent's namespace.
-            if source.source.namespace != connection.source.namespace { options.set(.cloneFormat, 2) }
+            if source.source.namespace != connection.source.namespace { options.setCloneFormat(2) }
             let result = unsafe CephLibrary.functions.rbd_clone3(
                 source.ioContext, parent.name, snapshot, connection.ioContext, staged, options.handle)
             if CephFailure(result).errno == .invalidArgument {

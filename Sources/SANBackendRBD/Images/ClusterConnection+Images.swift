@@ -3,15 +3,40 @@ import SANModel
 
 // Images by their names. All of it blocks.
 extension ClusterConnection {
-    /// Makes an empty image of format 2.
+    /// Makes an empty image of format 2, with its metadata.
     ///
-    /// - Throws: `already_exists`, and what the cluster says.
-    func make(_ name: String, _ capacity: UInt64, _ options: ImageOptions) throws(StorageError) {
+    /// - Throws: `already_exists`, `not_found` for the pool of its data, `invalid_argument` for settings that the cluster refuses, and what
+    ///   else it says.
+    func make(_ name: String, _ capacity: UInt64, _ settings: ImageSettings?) throws(StorageError) {
         let shown = name.printable
+        let options = ImageOptions(settings)
         let result = unsafe CephLibrary.functions.rbd_create4(ioContext, name, capacity, options.handle)
-        if CephFailure(result).errno == .fileExists { throw exists(name) }
+        switch CephFailure(result).errno {
+        case .fileExists: throw exists(name)
+        case .noSuchFileOrDirectory where settings?.dataPool != nil:
+            throw StorageError(
+                .notFound, "The cluster has no pool '\((settings?.dataPool ?? "").printable)' for the image's data",
+                subject: .volume(shown))
+        case .invalidArgument where settings != nil:
+            throw StorageError(
+                .invalidArgument, "The cluster refuses such an image: look at its features, object size and stripes",
+                subject: .volume(shown))
+        default: break
+        }
         guard result >= 0 else {
             throw CephFailure(result).error(cannot: "make the image '\(shown)'").about(.volume, shown)
+        }
+        guard let metadata = settings?.metadata, !metadata.isEmpty else { return }
+        do throws(StorageError) {
+            let image = try OpenImage(name, readOnly: false, self)
+            for (key, value) in metadata.sorted(by: { $0.key < $1.key }) { try image.setMetadata(key, value) }
+        } catch {
+            do throws(StorageError) {
+                try removeIfThere(name)
+            } catch let undo {
+                throw error.adding(cause: undo)
+            }
+            throw error
         }
     }
 

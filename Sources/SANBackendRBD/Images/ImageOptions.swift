@@ -4,32 +4,38 @@ import SANModel
 /// `rbd_image_options_t`: what a new image is to be, where it isn't what the cluster or the pool says.
 @safe
 final class ImageOptions {
-    enum Option {
-        /// 1 or 2.
-        case cloneFormat
-
-        fileprivate var number: Int32 {
-            switch self {
-            case .cloneFormat: Int32(RBD_IMAGE_OPTION_CLONE_FORMAT)
-            }
-        }
-    }
-
     /// For one call.
     @unsafe let handle: rbd_image_options_t?
 
-    init() {
+    init(_ settings: ImageSettings? = nil) {
         var options: rbd_image_options_t?
         unsafe CephLibrary.functions.rbd_image_options_create(&options)
         unsafe handle = options
+        guard let settings else { return }
+        if let size = settings.objectSize { set(RBD_IMAGE_OPTION_ORDER, UInt64(size.bytes.trailingZeroBitCount)) }
+        if let striping = settings.striping {
+            set(RBD_IMAGE_OPTION_STRIPE_UNIT, striping.unit.bytes)
+            set(RBD_IMAGE_OPTION_STRIPE_COUNT, striping.count)
+        }
+        if let pool = settings.dataPool {
+            _ = unsafe CephLibrary.functions.rbd_image_options_set_string(
+                handle, Int32(RBD_IMAGE_OPTION_DATA_POOL), pool)  // refused as above
+        }
+        if var features = settings.features {
+            // librbd wants it named where there are features and stripes.
+            if settings.striping != nil { features.insert(.striping) }
+            set(RBD_IMAGE_OPTION_FEATURES, features.reduce(0) { $0 | $1.mask })
+        }
     }
 
     deinit {
         unsafe CephLibrary.functions.rbd_image_options_destroy(handle)
     }
 
-    func set(_ option: Option, _ value: UInt64) {
+    func setCloneFormat(_ format: UInt64) { set(RBD_IMAGE_OPTION_CLONE_FORMAT, format) }
+
+    private func set(_ option: Int, _ value: UInt64) {
         // Refused only for an option that librbd doesn't know.
-        _ = unsafe CephLibrary.functions.rbd_image_options_set_uint64(handle, option.number, value)
+        _ = unsafe CephLibrary.functions.rbd_image_options_set_uint64(handle, Int32(option), value)
     }
 }

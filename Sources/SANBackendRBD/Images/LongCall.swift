@@ -80,10 +80,15 @@ extension RBDPool {
                 .failure(StorageError(.timedOut, "Waited in vain for \(what): nothing moved for \(patience)")))
         }
         defer { watch.cancel() }
-        return try await withTaskCancellationHandler {
+        let result = await withTaskCancellationHandler {
             await outcome.value()
         } onCancel: {
             call.stop()
-        }.get()
+        }
+        // As after any other call: the next operation connects anew.
+        if case .failure(let error) = result, [.unavailable, .timedOut].contains(error.code) {
+            connections.forget(source)
+        }
+        return try result.get()
     }
 }

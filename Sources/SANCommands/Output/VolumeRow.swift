@@ -61,10 +61,12 @@ struct VolumeRow: Listing {
         object["encryption"] = definition.target.encryption.map { ["format": .string($0.format.rawValue)] }
         object["backing"] = definition.backingStore.map(VolumeRow.backing)
         object["image"] = volume.image.map { image in
-            [
+            var members: JSONObject = [
                 "cluster": .string(image.cluster), "pool": .number(UInt64(clamping: image.pool)),
                 "namespace": .string(image.namespace), "id": .string(image.id),
             ]
+            definition.imageSettings?.add(to: &members)
+            return .object(members)
         }
         volume.unit?.add(to: &object)
         return .object(object)
@@ -94,6 +96,7 @@ struct VolumeRow: Listing {
         fields.add("Allocation", size(definition.allocation)?.text(exact: style.isExact))
         fields.add("Physical", size(definition.physical)?.text(exact: style.isExact))
         fields.add("Snapshots", volume.snapshots.map { String($0) })
+        definition.imageSettings?.add(to: &fields, style)
         volume.unit?.add(to: &fields)
         return fields
     }

@@ -10,10 +10,12 @@ struct VolumeCreate: StorageCommand {
     @OptionGroup var target: PoolArgument
     @OptionGroup var document: FileArgument
     @OptionGroup var options: VolumeDocumentOptions
+    @OptionGroup var image: ImageSettingsOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
-        let definition = try await session.volumeDocument(document.file, options)
+        var definition = try await session.volumeDocument(document.file, options)
+        definition.imageSettings = try image.applied(to: definition.imageSettings)
         return .created(
             try await session.engine().createVolume(
                 definition, inPool: target.pool, preallocatesMetadata: options.prealloc))
@@ -36,11 +38,13 @@ struct VolumeCreateFrom: StorageCommand {
     var sourcePool: String?
 
     @OptionGroup var options: VolumeDocumentOptions
+    @OptionGroup var image: ImageSettingsOptions
     @OptionGroup var progress: ProgressOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
-        let definition = try await session.volumeDocument(document.file, options)
+        var definition = try await session.volumeDocument(document.file, options)
+        definition.imageSettings = try image.applied(to: definition.imageSettings)
         let progress = ProgressPrinter(progress.progress, session, label: "Copying")
         defer { progress.finish() }
         return .created(
@@ -83,6 +87,7 @@ struct VolumeCreateAs: StorageCommand {
     @Flag(name: .customLong("print-xml"), help: "Print the document and do nothing else.")
     var printXML = false
 
+    @OptionGroup var image: ImageSettingsOptions
     @OptionGroup var globals: GlobalOptions
 
     func validate() throws {
@@ -98,6 +103,7 @@ struct VolumeCreateAs: StorageCommand {
             definition.backingStore = BackingStore(
                 path: try await path(of: backing, engine), format: backingFormat.map { VolumeFormat(rawValue: $0) })
         }
+        definition.imageSettings = try image.applied(to: nil)
         try name.requireNoControlCharacters("volume")
         definition = try VolumeDefinition(xml: Array(definition.xml.utf8))
         if printXML {

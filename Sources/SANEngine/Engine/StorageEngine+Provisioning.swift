@@ -11,7 +11,7 @@ extension StorageEngine {
         from origin: VolumeReference? = nil, progress: any ProgressReporting = NoProgress()
     ) async throws(StorageError) -> Change<LocatedVolume> {
         try await make(
-            definition.name, inPool: pool,
+            definition.name, definition.imageSettings, inPool: pool,
             from: try origin.map { reference throws(StorageError) in try find(reference) }
         ) { (provisioning, source, deadline) async throws(StorageError) in
             let request = try await self.request(
@@ -39,6 +39,7 @@ extension StorageEngine {
         definition.target.timestamps = nil
         definition.sourceDevices = []
         definition.backingStore = nil
+        definition.imageSettings = nil
         let copied = definition
         return try await make(name, inPool: target ?? source.pool, from: source) {
             (provisioning, source, deadline) async throws(StorageError) in
@@ -62,8 +63,10 @@ extension StorageEngine {
     }
 
     /// Makes a volume while its name, and what it is made from, are held.
+    ///
+    /// - Throws: `unsupported` for settings of an image in another pool than one of images.
     private func make(
-        _ name: String, inPool pool: String, from origin: LocatedVolume?,
+        _ name: String, _ settings: ImageSettings? = nil, inPool pool: String, from origin: LocatedVolume?,
         _ body: (any VolumeProvisioning, LocatedVolume?, Deadline) async throws(StorageError) -> Change<Volume>
     ) async throws(StorageError) -> Change<LocatedVolume> {
         let deadline = newDeadline()
@@ -79,6 +82,11 @@ extension StorageEngine {
                 ? "volume creation"
                 : "volume creation from an existing volume",
             until: deadline)
+        guard settings == nil || type(of: record) == .rbd else {
+            throw StorageError(
+                .unsupported, "<sanctl:image> and its options are for rbd pools: leave them out",
+                subject: .volume(name.printable))
+        }
         do throws(StorageError) {
             let change = try await body(provisioning, origin, deadline)
             try await noteDone("made", change.value, named: change.value.name, in: record.name)

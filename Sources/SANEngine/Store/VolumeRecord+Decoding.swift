@@ -41,8 +41,27 @@ extension RecordDecoder {
             store.foreign = try decoder.foreign()
             return store
         }
+        definition.imageSettings = try optional { decoder throws(DamagedRecord) in try decoder.imageSettings() }
         definition.foreign = try foreign()
         return definition
+    }
+
+    private mutating func imageSettings() throws(DamagedRecord) -> ImageSettings {
+        var settings = ImageSettings()
+        settings.objectSize = try optionalSize()
+        settings.striping = try optional { decoder throws(DamagedRecord) in
+            ImageSettings.Striping(unit: try decoder.size(), count: try decoder.number())
+        }
+        settings.dataPool = try optionalText()
+        settings.features = try optional { decoder throws(DamagedRecord) in
+            Set(
+                try decoder.list { decoder throws(DamagedRecord) in
+                    try decoder.value(ImageSettings.Feature.self)
+                })
+        }
+        let metadata = try list { decoder throws(DamagedRecord) in (try decoder.text(), try decoder.text()) }
+        settings.metadata = Dictionary(metadata) { first, _ in first }
+        return settings
     }
 
     private mutating func format() throws(DamagedRecord) -> VolumeFormat? {

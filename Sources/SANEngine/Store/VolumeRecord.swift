@@ -46,7 +46,24 @@ extension RecordEncoder {
             encoder.put(store.timestamps) { $0.put($1) }
             encoder.put(store.foreign)
         }
+        put(definition.imageSettings) { $0.put($1) }
         put(definition.foreign)
+    }
+
+    private mutating func put(_ settings: ImageSettings) {
+        put(settings.objectSize)
+        put(settings.striping) { encoder, striping in
+            encoder.put(striping.unit)
+            encoder.put(striping.count)
+        }
+        put(settings.dataPool)
+        put(settings.features) { encoder, features in
+            encoder.put(list: features.sorted()) { $0.put($1.rawValue) }
+        }
+        put(list: settings.metadata.sorted { $0.key < $1.key }) { encoder, entry in
+            encoder.put(entry.key)
+            encoder.put(entry.value)
+        }
     }
 
     private mutating func put(_ target: VolumeTarget) {

@@ -50,6 +50,7 @@ public struct VolumeDefinition: Sendable, Hashable {
     public var physical: ByteCount?
     public var target: VolumeTarget
     public var backingStore: BackingStore?
+    public var imageSettings: ImageSettings?
     public var foreign: ForeignContent
 
     public init(name: String, type: VolumeType? = nil, capacity: ByteCount? = nil) {

@@ -5,7 +5,7 @@ extension VolumeDefinition {
         .first("name"), .first("key"),
         .first("source", [], [.each("device", ["path"], [.each("extent", ["start", "end"])])]),
         .first("capacity", ["unit"]), .first("allocation", ["unit"]), .first("physical", ["unit"]),
-        .apart("target"), .apart("backingStore"),
+        .apart("target"), .apart("backingStore"), ImageSettings.known,
     ]
 
     init(element: XMLElement) throws(StorageError) {
@@ -29,7 +29,9 @@ extension VolumeDefinition {
         backingStore = try element.child("backingStore").map { (child) throws(StorageError) in
             try BackingStore(element: child)
         }
-        foreign = element.foreignContent(attributes: ["type"], VolumeDefinition.known)
+        imageSettings = try ImageSettings.read(from: element)
+        foreign = element.foreignContent(
+            attributes: ["type"], VolumeDefinition.known, prefixes: ["sanctl": OptionNamespace.image])
     }
 
     private static func name(of element: XMLElement) throws(StorageError) -> String {

@@ -2,7 +2,12 @@ import SANModel
 
 extension VolumeDefinition {
     func write(to writer: inout XMLWriter) {
-        writer.container("volume", ["type": type?.rawValue], foreign: foreign) { writer in
+        // With its foreign content: the prefix must be declared for it.
+        let hasSettings = imageSettings != nil || foreign.nested[.init("sanctl:image")] != nil
+        writer.container(
+            "volume", ["type": type?.rawValue], namespaces: hasSettings ? [("sanctl", OptionNamespace.image)] : [],
+            foreign: foreign
+        ) { writer in
             writer.leaf("name", name)
             writer.leaf("key", key)
             writer.container("source", isNeeded: !sourceDevices.isEmpty) { writer in
@@ -13,6 +18,24 @@ extension VolumeDefinition {
             writer.size("physical", physical)
             target.write(to: &writer)
             backingStore?.write(to: &writer)
+            imageSettings?.write(to: &writer)
+        }
+    }
+}
+
+extension ImageSettings {
+    fileprivate func write(to writer: inout XMLWriter) {
+        writer.container("sanctl:image") { writer in
+            if let objectSize { writer.empty("sanctl:object", ["size": String(objectSize.bytes)]) }
+            if let striping {
+                writer.empty(
+                    "sanctl:stripe", ["unit": String(striping.unit.bytes), "count": String(striping.count)])
+            }
+            if let dataPool { writer.empty("sanctl:data", ["pool": dataPool]) }
+            for feature in (features ?? []).sorted() { writer.empty("sanctl:feature", ["name": feature.rawValue]) }
+            for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+                writer.empty("sanctl:metadata", ["name": key, "value": value])
+            }
         }
     }
 }
