@@ -74,7 +74,7 @@ let package = Package(
             swiftSettings: settings
         ),
         .target(
-            name: "SANBackendRBD", dependencies: ["SANEngine", "SANHost", "SANModel", "CCeph", system],
+            name: "SANBackendRBD", dependencies: ["SANImages", "SANEngine", "SANHost", "SANModel", "CCeph", system],
             swiftSettings: nativeSettings
         ),
         .target(

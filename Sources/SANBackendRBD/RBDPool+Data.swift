@@ -13,7 +13,7 @@ extension RBDPool: VolumeData {
     ///
     /// - Throws: `invalid_argument` for more bytes than there is room for, before anything is written where their number is known; `busy` with
     ///   who has the image open; `invalid_state` for another image of that name; `not_found`, `cancelled`, `timed_out`, `unavailable`,
-    ///   `permission_denied`, `backend_failure`, `host_failure`.
+    ///   `authentication_failed` for a passphrase that doesn't open an encrypted image, `permission_denied`, `backend_failure`, `host_failure`.
     public func upload(
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
@@ -53,31 +53,34 @@ extension RBDPool: VolumeData {
     /// Overwrites every byte of an image to the last.
     ///
     /// `trim` gives all objects back, after which they read as zeros; `zero` writes zeros that take space; the others write each pass through,
-    /// one after the other. What the image's snapshots keep no overwriting reaches.
+    /// one after the other. The header of an encrypted image is overwritten too, and with it goes its key. What the image's snapshots keep no overwriting reaches.
     ///
     /// - Throws: as ``upload(_:to:_:in:)``.
     public func wipe(
         _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
-        let image = try await open(volume, isWriting: true, in: context) { _ in }
+        let image = try await open(volume, isWriting: true, isWhole: true, in: context) { _ in }
         return try await image.wipe(algorithm, shownAs: "'\(volume.name.printable)'", in: context)
     }
 
     // MARK: Below
 
-    /// - Parameter check: is given the image's size in bytes, before anything is written.
+    /// - Parameters:
+    ///   - isWhole: as it is on the cluster, also where it is encrypted.
+    ///   - check: is given the size in bytes, before anything is written.
     private func open(
-        _ volume: Volume, isWriting: Bool, in context: OperationContext,
+        _ volume: Volume, isWriting: Bool, isWhole: Bool = false, in context: OperationContext,
         _ check: @escaping @Sendable (UInt64) throws(StorageError) -> Void
     ) async throws(StorageError) -> VolumeTransfer<ImageAccess> {
-        try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
+        let passphrase = isWhole ? nil : try await passphrase(of: volume, in: context)
+        return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
             connection throws(StorageError) in
             let image =
                 isWriting
                 ? try OpenImage.claim(volume, connection) : try OpenImage(volume, readOnly: true, connection)
-            let capacity = try image.sizeAndOrder().size
+            let capacity = isWhole ? try image.sizeAndOrder().size : try image.unlock(passphrase)
             try check(capacity)
-            return ImageAccess(image).transfer(capacity: capacity)
+            return ImageAccess(image, isDecrypted: passphrase != nil).transfer(capacity: capacity)
         }
     }
 

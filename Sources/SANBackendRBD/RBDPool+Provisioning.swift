@@ -7,13 +7,16 @@ extension RBDPool: VolumeProvisioning {
     /// do, else Ceph.
     ///
     /// - Throws: `already_exists`, `invalid_argument` for a size or name that an image can't have, `unsupported` for a format other than raw,
-    ///   for encryption, and for an origin that isn't raw; `cancelled`, and what the cluster says.
+    ///   for encryption that librbd doesn't do, and for an origin that isn't raw; `cancelled`, and what the cluster says.
     public func createVolume(
         _ request: VolumeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
         let capacity = try Self.capacity(of: request)
         let (name, deadline, showsUsage) = (request.definition.name, context.deadline, showsUsage)
         let settings = request.definition.imageSettings
+        if let encryption = request.definition.target.encryption {
+            return try await createEncrypted(name, capacity, settings, encryption, in: context)
+        }
         if let origin = request.origin { return try await copy(origin, as: name, capacity, settings, in: context) }
         return try await withConnection(in: context, waitingFor: "the new image '\(name.printable)'") {
             connection throws(StorageError) in
@@ -36,16 +39,22 @@ extension RBDPool: VolumeProvisioning {
         let (deadline, showsUsage) = (context.deadline, showsUsage)
         return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
             connection throws(StorageError) in
-            let size = try OpenImage(volume, readOnly: true, connection).sizeAndOrder().size
-            guard size != request.capacity.bytes else {
+            let seen = try OpenImage(volume, readOnly: true, connection)
+            let size = try seen.sizeAndOrder().size
+            let (wanted, overflow) = request.capacity.bytes
+                .addingReportingOverflow(try seen.luks()?.payload ?? 0)
+            guard !overflow, wanted <= UInt64(Int64.max) else {
+                throw StorageError(.invalidArgument, "An image has at most 2^63 - 1 bytes")
+            }
+            guard size != wanted else {
                 return .unchanged(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
             }
-            let shrinks = request.capacity.bytes < size
+            let shrinks = wanted < size
             // Whoever has an image's lock resizes it for others.
             let image =
                 shrinks && !request.isForced
                 ? try OpenImage.claim(volume, connection) : try OpenImage(volume, readOnly: false, connection)
-            try image.resize(to: request.capacity.bytes, allowsShrink: shrinks)
+            try image.resize(to: wanted, allowsShrink: shrinks)
             return .changed(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
         }
     }
@@ -100,8 +109,11 @@ extension RBDPool: VolumeProvisioning {
         guard [nil, VolumeFormat.raw].contains(definition.target.format), definition.backingStore == nil else {
             throw refused(.unsupported, "Only RAW volumes are supported by this storage pool: leave the format out")
         }
-        guard definition.target.encryption == nil else {
-            throw refused(.unsupported, "An image can't be made encrypted: leave <encryption> out")
+        if let encryption = definition.target.encryption {
+            _ = try ImageEncryption.check(encryption)
+            guard request.origin == nil else {
+                throw refused(.unsupported, "A copy can't be encrypted: make it empty, and upload what it is to hold")
+            }
         }
         _ = try usableName(definition.name)
         guard let capacity = definition.capacity?.bytes, capacity > 0 else {

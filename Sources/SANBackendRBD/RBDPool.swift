@@ -92,8 +92,10 @@ public struct RBDPool: ActivePool, VolumeInspection {
             id: finding.image.id)
         switch finding.header {
         case .success(let header):
-            volume.definition.capacity = ByteCount(header.size)
-            volume.definition.allocation = ByteCount(finding.usage ?? header.size)
+            let capacity = header.size - min(finding.luks?.payload ?? 0, header.size)
+            volume.definition.capacity = ByteCount(capacity)
+            volume.definition.allocation = ByteCount(finding.usage ?? capacity)
+            volume.definition.target.encryption = finding.luks.map { EncryptionDefinition(format: $0.format) }
             volume.snapshots = header.snapshots
         case .failure(let error):
             volume.problems.append(Problem(error.about(.volume, finding.image.name.printable)))

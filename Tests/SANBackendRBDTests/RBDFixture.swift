@@ -16,8 +16,13 @@ struct OneSecret: SecretResolving {
     func value(
         for reference: SecretReference, usage: SecretDefinition.Usage.Kind
     ) async throws(StorageError) -> SecretBytes {
-        guard usage == .ceph else { throw StorageError(.notFound, "There is no such secret") }
-        return SecretBytes(value.utf8)
+        switch (usage, reference) {
+        case (.ceph, _): return SecretBytes(value.utf8)
+        case (.volume, .usage("passphrase")): return SecretBytes("a passphrase".utf8)
+        case (.volume, .usage("other")): return SecretBytes("another one".utf8)
+        case (.volume, .usage("empty")): return SecretBytes("".utf8)
+        default: throw StorageError(.notFound, "There is no such secret")
+        }
     }
 }
 

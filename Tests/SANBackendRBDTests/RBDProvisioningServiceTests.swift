@@ -45,7 +45,6 @@ import Testing
                 return await code { _ = try await pool.createVolume(request, in: fixture.context()) }
             }
             #expect(await refusal { $0.target.format = .qcow2 } == .unsupported)
-            #expect(await refusal { $0.target.encryption = EncryptionDefinition(format: .luks) } == .unsupported)
             #expect(await refusal { $0.capacity = 0 } == .invalidArgument)
             #expect(await refusal { $0.capacity = ByteCount(.max) } == .invalidArgument)
             #expect(await refusal { $0.name = "a@b" } == .invalidArgument)

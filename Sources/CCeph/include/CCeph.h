@@ -18,6 +18,7 @@
     X(rados_buffer_free) \
     X(rados_pool_reverse_lookup) \
     X(rados_ioctx_create) \
+    X(rados_ioctx_create2) \
     X(rados_ioctx_destroy) \
     X(rados_ioctx_get_id) \
     X(rados_ioctx_set_namespace) \
@@ -25,6 +26,7 @@
     X(rados_create_read_op) \
     X(rados_release_read_op) \
     X(rados_read_op_set_flags) \
+    X(rados_read_op_read) \
     X(rados_read_op_exec_user_buf) \
     X(rados_aio_read_op_operate) \
     X(rados_aio_create_completion2) \
@@ -47,6 +49,8 @@
     X(rbd_stat) \
     X(rbd_get_id) \
     X(rbd_get_features) \
+    X(rbd_encryption_format) \
+    X(rbd_encryption_load) \
     X(rbd_lock_acquire) \
     X(rbd_resize2) \
     X(rbd_snap_list) \

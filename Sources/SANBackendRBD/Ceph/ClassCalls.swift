@@ -2,13 +2,14 @@ import CCeph
 import SANEngine
 import SANModel
 
-/// Calls of Ceph's `rbd` object class on one object, all in one read operation, which is under way until it is waited for.
+/// Calls of Ceph's `rbd` object class on one object, or reads of its beginning, all in one read operation, which is under way until it is waited for.
 ///
 /// Its buffer is used again for the next object. For one thread.
 @safe
 final class ClassCalls {
     struct Call: Hashable {
-        var method: String
+        /// Nil to read the object's first bytes.
+        var method: String?
         var input: [UInt8]
         /// The longest answer that is taken.
         var limit: Int
@@ -50,9 +51,11 @@ final class ClassCalls {
 
     /// Sends it.
     ///
+    /// - Parameter pool: another pool than the connection's, by its number.
     /// - Returns: 0 or a negative errno; only after 0 there is something to wait for.
-    func start(on object: String, _ connection: ClusterConnection) -> Int32 {
+    func start(on object: String, _ connection: ClusterConnection, pool: Int64? = nil) -> Int32 {
         let functions = unsafe CephLibrary.functions
+        guard let context = unsafe connection.ioContext(of: pool) else { return -2 }
         var made: rados_completion_t?
         let created = unsafe functions.rados_aio_create_completion2(nil, nil, &made)
         guard created >= 0, let new = unsafe made else { return min(created, -1) }
@@ -63,9 +66,15 @@ final class ClassCalls {
             for index in 0..<ClassCalls.header * calls.count { unsafe memory[index] = 0 }
             for (index, call) in calls.enumerated() {
                 let slot = unsafe base + ClassCalls.header * index
+                guard let method = call.method else {
+                    unsafe functions.rados_read_op_read(
+                        operation, 0, call.limit, (base + offsets[index]).assumingMemoryBound(to: CChar.self),
+                        slot.assumingMemoryBound(to: Int.self), (slot + 8).assumingMemoryBound(to: Int32.self))
+                    continue
+                }
                 unsafe call.input.withUnsafeBytes { input in
                     unsafe functions.rados_read_op_exec_user_buf(
-                        operation, "rbd", call.method, input.baseAddress?.assumingMemoryBound(to: CChar.self),
+                        operation, "rbd", method, input.baseAddress?.assumingMemoryBound(to: CChar.self),
                         input.count,
                         (base + offsets[index]).assumingMemoryBound(to: CChar.self), call.limit,
                         slot.assumingMemoryBound(to: Int.self), (slot + 8).assumingMemoryBound(to: Int32.self))
@@ -75,7 +84,7 @@ final class ClassCalls {
                 }
             }
         }
-        let sent = unsafe functions.rados_aio_read_op_operate(operation, connection.ioContext, new, object, 0)
+        let sent = unsafe functions.rados_aio_read_op_operate(operation, context, new, object, 0)
         guard sent >= 0 else {
             unsafe functions.rados_aio_release(new)
             unsafe functions.rados_release_read_op(operation)

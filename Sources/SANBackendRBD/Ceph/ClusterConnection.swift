@@ -2,6 +2,7 @@ import CCeph
 import SANEngine
 import SANHost
 import SANModel
+import Synchronization
 
 /// A client of a cluster with one pool and namespace open.
 ///
@@ -17,6 +18,8 @@ final class ClusterConnection: Sendable {
     let fsid: String
     let poolID: Int64
     let source: RBDSource
+    /// `rados_ioctx_t` of the pools that images keep their data in, by the pools' numbers.
+    private let dataContexts = Mutex<[Int64: UInt]>([:])
     /// Decided when everything is closed.
     let ended = FirstResult<Void>()
 
@@ -29,10 +32,13 @@ final class ClusterConnection: Sendable {
     }
 
     deinit {
-        let (cluster, context, ended) = (cluster, context, ended)
+        let (cluster, ended) = (cluster, ended)
+        let contexts = dataContexts.withLock { Array($0.values) } + [context]
         // Waits for the monitors where the connection is bad.
         OneShotThread.start(name: "san-rados-end") {
-            unsafe CephLibrary.functions.rados_ioctx_destroy(UnsafeMutableRawPointer(bitPattern: context))
+            for context in contexts {
+                unsafe CephLibrary.functions.rados_ioctx_destroy(UnsafeMutableRawPointer(bitPattern: context))
+            }
             unsafe CephLibrary.functions.rados_shutdown(UnsafeMutableRawPointer(bitPattern: cluster))
             ended.finish(.success(()))
         }
@@ -40,6 +46,25 @@ final class ClusterConnection: Sendable {
 
     /// `rados_ioctx_t`, for one call.
     @unsafe var ioContext: rados_ioctx_t? { unsafe UnsafeMutableRawPointer(bitPattern: context) }
+    /// `rados_ioctx_t` of a pool, with the same namespace, for one call; nil where there is no such pool.
+    ///
+    /// - Parameter pool: its number; nil for the connection's own.
+    @unsafe func ioContext(of pool: Int64?) -> rados_ioctx_t? {
+        guard let pool, pool != poolID else { return unsafe ioContext }
+        let context = dataContexts.withLock { contexts in
+            if let known = contexts[pool] { return known }
+            let functions = unsafe CephLibrary.functions
+            var made: rados_ioctx_t?
+            guard unsafe functions.rados_ioctx_create2(handle, pool, &made) >= 0, let new = unsafe made else {
+                return UInt(0)
+            }
+            if !source.namespace.isEmpty { unsafe functions.rados_ioctx_set_namespace(new, source.namespace) }
+            let number = UInt(bitPattern: new)
+            contexts[pool] = number
+            return number
+        }
+        return unsafe UnsafeMutableRawPointer(bitPattern: context)
+    }
     /// `rados_t`, for one call.
     @unsafe var handle: rados_t? { unsafe UnsafeMutableRawPointer(bitPattern: cluster) }
 

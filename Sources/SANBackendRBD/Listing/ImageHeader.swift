@@ -11,6 +11,8 @@ struct ImageHeader: Sendable, Hashable {
     /// Nil where there are more than are counted.
     var snapshots: Int?
     var parent: Parent?
+    /// The number of the pool that the image's data is in; nil for the image's own.
+    var dataPool: Int64?
 
     /// The image that a clone stands on.
     struct Parent: Sendable, Hashable {
@@ -26,6 +28,11 @@ struct ImageHeader: Sendable, Hashable {
 
     static func object(of id: String) -> String { "rbd_header." + id }
 
+    /// The name of the image's first object: with the number of the image's pool where its data is in another one.
+    func firstObject(of id: String, in pool: Int64) -> String {
+        (dataPool == nil ? "rbd_data.\(id)" : "rbd_data.\(pool).\(id)") + ".0000000000000000"
+    }
+
     static let calls: [ClassCalls.Call] = [
         .init(method: "get_size", input: head, limit: 16),
         // As a reader: an image with features that only writers must know is readable.
@@ -34,6 +41,7 @@ struct ImageHeader: Sendable, Hashable {
         .init(method: "get_snapcontext", input: [], limit: 12 + 8 * snapshotLimit, isOptional: true),
         // Since Ceph 14; an older cluster doesn't say.
         .init(method: "parent_get", input: [], limit: 1024, isOptional: true),
+        .init(method: "get_data_pool", input: [], limit: 16, isOptional: true),
     ]
 
     var objectSize: UInt64 { 1 << UInt64(order) }
@@ -66,6 +74,11 @@ extension ImageHeader {
             return Int(try decoder.number32())
         }
         if let answer = answers[4] { parent = try Parent(answer) }
+        if let answer = answers[5] {
+            var decoder = CephDecoder(answer)
+            let pool = Int64(bitPattern: try decoder.number64())
+            dataPool = pool < 0 ? nil : pool
+        }
     }
 }
 

@@ -11,6 +11,8 @@ struct ImageScan {
         var header: Result<ImageHeader, StorageError>
         /// In bytes; nil where nobody keeps count of the image's objects.
         var usage: UInt64?
+        /// Nil for an image that isn't encrypted.
+        var luks: ImageLUKS?
     }
 
     let connection: ClusterConnection
@@ -32,6 +34,7 @@ struct ImageScan {
             findings.removeAll { $0.isGone && !left.contains($0.image) }
         }
         if wantsUsage { try readMaps(&findings) }
+        try readBeginnings(&findings)
         return findings
     }
 
@@ -39,34 +42,52 @@ struct ImageScan {
     func findings(of images: [ListedImage]) throws(StorageError) -> [Finding] {
         var findings = try headers(of: images)
         if wantsUsage { try readMaps(&findings) }
+        try readBeginnings(&findings)
         return findings
     }
 
     private func headers(of images: [ListedImage]) throws(StorageError) -> [Finding] {
         var findings: [Finding] = []
         findings.reserveCapacity(images.count)
-        let slots = (0..<min(images.count, ImageScan.window)).map { _ in ClassCalls(ImageHeader.calls) }
-        // The results of the sends, in the order of the images; what isn't sent isn't waited for.
-        var sent: [Int32] = []
-        sent.reserveCapacity(images.count)
-        func send(_ index: Int) {
-            let image = images[index]
-            let slot = slots[index % slots.count]
-            sent.append(image.id.isEmpty ? 0 : slot.start(on: ImageHeader.object(of: image.id), connection))
-        }
-        for index in slots.indices { send(index) }
-        for (index, image) in images.enumerated() {
-            try checkDeadline()
-            findings.append(finding(image, sent[index], slots[index % slots.count]))
-            if index + slots.count < images.count { send(index + slots.count) }
+        try ask(images, ImageHeader.calls, window: ImageScan.window) { image in
+            image.id.isEmpty ? nil : (ImageHeader.object(of: image.id), nil)
+        } answered: { image, outcome in
+            findings.append(finding(image, outcome))
         }
         return findings
     }
 
-    private func finding(_ image: ListedImage, _ sent: Int32, _ slot: ClassCalls) -> Finding {
-        guard !image.id.isEmpty else { return Finding(image: image, header: oldHeader(of: image)) }
-        guard sent >= 0 else { return Finding(image: image, header: .failure(failure(sent, image))) }
-        let outcome = slot.wait()
+    /// Asks one object for each subject, many at once, and hands the answers over in the order of the subjects.
+    ///
+    /// - Parameters:
+    ///   - object: its name and the number of its pool, where that isn't the connection's; nil to ask nothing, and hand nothing over.
+    ///   - answered: gets nil for what wasn't asked.
+    func ask<Subject>(
+        _ subjects: [Subject], _ calls: [ClassCalls.Call], window: Int,
+        object: (Subject) -> (name: String, pool: Int64?)?, answered: (Subject, ClassCalls.Outcome?) -> Void
+    ) throws(StorageError) {
+        let slots = (0..<min(subjects.count, window)).map { _ in ClassCalls(calls) }
+        // The results of the sends; what isn't sent isn't waited for.
+        var sent: [Int32?] = []
+        sent.reserveCapacity(subjects.count)
+        func send(_ index: Int) {
+            let object = object(subjects[index])
+            sent.append(object.map { slots[index % slots.count].start(on: $0.name, connection, pool: $0.pool) })
+        }
+        for index in slots.indices { send(index) }
+        for (index, subject) in subjects.enumerated() {
+            try checkDeadline()
+            let outcome = sent[index].map { result in
+                result < 0
+                    ? ClassCalls.Outcome(result: result, answers: []) : slots[index % slots.count].wait()
+            }
+            answered(subject, outcome)
+            if index + slots.count < subjects.count { send(index + slots.count) }
+        }
+    }
+
+    private func finding(_ image: ListedImage, _ outcome: ClassCalls.Outcome?) -> Finding {
+        guard let outcome else { return Finding(image: image, header: oldHeader(of: image)) }
         guard outcome.result >= 0 else {
             return Finding(image: image, header: .failure(failure(outcome.result, image)))
         }
@@ -143,7 +164,7 @@ struct ImageScan {
         findings[index].usage = min(count.multipliedReportingOverflow(by: header.objectSize).partialValue, header.size)
     }
 
-    private func checkDeadline() throws(StorageError) {
+    func checkDeadline() throws(StorageError) {
         guard deadline.hasPassed else { return }
         throw StorageError(.timedOut, "The images of '\(connection.source.place)' weren't all read in time")
     }
@@ -151,7 +172,7 @@ struct ImageScan {
 
 extension ImageScan.Finding {
     fileprivate init(image: ListedImage, header: Result<ImageHeader, StorageError>) {
-        self.init(image: image, header: header, usage: nil)
+        self.init(image: image, header: header, usage: nil, luks: nil)
     }
 
     fileprivate var isGone: Bool {
