@@ -1,8 +1,10 @@
-import SANEngine
+public import SANEngine
 import SANModel
 
 // Images that librbd encrypts. What is encrypted is told by the header of LUKS that the image begins with, and by nothing else.
-extension RBDPool {
+extension RBDPool: VolumeEncryption {
+    public func path(ofNew name: String) -> String { source.path(of: name) }
+
     /// Makes an encrypted image with so many bytes for the guest; its header comes on top.
     ///
     /// It has another name until it is formatted.
