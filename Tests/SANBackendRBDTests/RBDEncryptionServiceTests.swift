@@ -39,7 +39,10 @@ import Testing
             #expect(made.definition.capacity == ByteCount(UInt64(size)))
             #expect(made.definition.target.encryption?.format == format)
             var volume = try #require(try await pool.refresh(in: fixture.context()).volumes.first)
-            #expect(volume == made)
+            // What an image is made of takes questions of its own, which a list doesn't ask.
+            var listed = made
+            listed.definition.imageSettings = nil
+            #expect(volume == listed)
             volume.definition.target.encryption?.secrets = [.usage("passphrase")]
             try await Transfers.upload(bytes, to: volume, of: pool, fixture)
             bytes.replaceSubrange(1 << 20..<2 << 20, with: repeatElement(0, count: 1 << 20))
