@@ -31,6 +31,7 @@ extension GlusterPool {
         guard header.spansFile || header.payloadOffset != nil,
             let whole = (header.payloadOffset ?? 0).adding(wanted)?.bytes
         else { throw senseless(volume) }
+        try request.check(volume.name, whichHas: ByteCount(size - min(header.payloadOffset?.bytes ?? 0, size)))
         guard whole != size else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
         if whole < size {
             // The bytes that are cut off are gone to whoever has it open; our own opening doesn't count.
@@ -83,6 +84,7 @@ extension GlusterPool {
         // The header is believed only while nobody has the file open: QEMU opens what it names.
         try await requireUnused(volume, context)
         let header = try await image(of: volume, writing: false, context).header
+        try request.check(volume.name, whichHas: header.capacity ?? 0)
         let isEncrypted = header.encryption != nil
         var passphrase: SecretBytes?
         if isEncrypted {

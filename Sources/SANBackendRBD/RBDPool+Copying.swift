@@ -51,6 +51,12 @@ extension RBDPool: VolumeCloning {
                 "'\(listed.name.printable)' is no raw image: convert it with 'qemu-img convert' to what can be uploaded",
                 subject: .volume(listed.name.printable))
         }
+        guard listed.target.encryption == nil else {
+            throw StorageError(
+                .unsupported,
+                "'\(listed.name.printable)' is encrypted, and the copy wouldn't be: clone it, or make an encrypted volume and fill it by upload",
+                subject: .volume(listed.name.printable))
+        }
         var size = listed.capacity?.bytes ?? 0
         if let pool = origin.pool as? any VolumeInspection {
             size = try await pool.inspect(origin.volume, in: context).definition.capacity?.bytes ?? size
@@ -91,7 +97,7 @@ extension RBDPool: VolumeCloning {
         }
     }
 
-    private func read(_ name: String, in context: OperationContext) async throws(StorageError) -> Volume {
+    func read(_ name: String, in context: OperationContext) async throws(StorageError) -> Volume {
         let (deadline, showsUsage) = (context.deadline, showsUsage)
         return try await withConnection(in: context, waitingFor: "the new image '\(name.printable)'") {
             connection throws(StorageError) in

@@ -34,6 +34,7 @@ extension RBDPool: VolumeData {
 
     /// Reads an image into a file or pipe; others may use it meanwhile.
     ///
+    /// An encrypted image is decrypted, but where no secret of it is known: then it is read as it is stored.
     /// With `isSparse` zeros become holes in a regular file, behind the end that it had. The sink's file offset is left behind what was written.
     ///
     /// - Throws: `invalid_argument` for a range outside the image, and as ``upload(_:to:_:in:)``.
@@ -46,6 +47,16 @@ extension RBDPool: VolumeData {
         }
         let length = transfer.length?.bytes ?? image.geometry.capacity - transfer.offset.bytes
         let summary = try await image.download(to: file, transfer, length: length, in: context)
+        // Reading doesn't keep others from deleting or cutting it, and what is gone reads as zeros.
+        let size = image.geometry.capacity
+        try await withConnection(in: context.renewed, waitingFor: "the image '\(volume.name.printable)'") {
+            connection throws(StorageError) in
+            guard try OpenImage(volume, readOnly: true, connection).sizeAndOrder().size >= size else {
+                throw StorageError(
+                    .invalidState, "'\(volume.name.printable)' was cut while it was read: what was read isn't whole",
+                    subject: .volume(volume.name.printable))
+            }
+        }
         file.leavePosition(after: length)
         return summary
     }
@@ -72,13 +83,14 @@ extension RBDPool: VolumeData {
         _ volume: Volume, isWriting: Bool, isWhole: Bool = false, in context: OperationContext,
         _ check: @escaping @Sendable (UInt64) throws(StorageError) -> Void
     ) async throws(StorageError) -> VolumeTransfer<ImageAccess> {
-        let passphrase = isWhole ? nil : try await passphrase(of: volume, in: context)
+        let passphrase = isWhole ? nil : try await passphrase(of: volume, isWriting: isWriting, in: context)
+        let isAsStored = isWhole || (passphrase == nil && volume.definition.target.encryption != nil)
         return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
             connection throws(StorageError) in
             let image =
                 isWriting
                 ? try OpenImage.claim(volume, connection) : try OpenImage(volume, readOnly: true, connection)
-            let capacity = isWhole ? try image.sizeAndOrder().size : try image.unlock(passphrase)
+            let capacity = isAsStored ? try image.sizeAndOrder().size : try image.unlock(passphrase)
             try check(capacity)
             return ImageAccess(image, isDecrypted: passphrase != nil).transfer(capacity: capacity)
         }

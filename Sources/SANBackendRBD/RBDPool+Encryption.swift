@@ -29,7 +29,7 @@ extension RBDPool: VolumeEncryption {
                 .invalidArgument, "An encrypted image has at most 2^63 - 1 bytes, its header included",
                 subject: .volume(name.printable))
         }
-        let (deadline, showsUsage, shown) = (context.deadline, showsUsage, name.printable)
+        let shown = name.printable
         let staged = ImageNaming.unfinished()
         var undo = UndoList()
         do throws(StorageError) {
@@ -38,20 +38,19 @@ extension RBDPool: VolumeEncryption {
                     connection throws(StorageError) in try connection.removeIfThere(staged)
                 }
             }
-            return .changed(
-                try await step(in: context, waitingFor: "the encryption of the image '\(shown)'") {
-                    connection throws(StorageError) in
-                    try connection.refuse(name)
-                    try connection.make(staged, capacity, settings)
-                    try OpenImage(staged, readOnly: false, connection).format(encryption)
-                    // Opened anew, as it is and not as the guest sees it.
-                    try Self.fit(staged, capacity - Self.room, connection)
-                    try connection.rename(staged, to: name)
-                    return try Self.read(name, connection, until: deadline, showsUsage: showsUsage)
-                })
+            try await step(in: context, waitingFor: "the encryption of the image '\(shown)'") {
+                connection throws(StorageError) in
+                try connection.refuse(name)
+                try connection.make(staged, capacity, settings)
+                try OpenImage(staged, readOnly: false, connection).format(encryption)
+                // Opened anew, as it is and not as the guest sees it.
+                try Self.fit(staged, capacity - Self.room, connection)
+                try connection.rename(staged, to: name)
+            }
         } catch {
             throw await undo.run(after: error).error.about(.volume, shown)
         }
+        return .changed(try await read(name, in: context.renewed))
     }
 
     /// More than any header takes: it is as long as 16 MiB, and ends where an object does, which has 32 MiB at most.
@@ -68,13 +67,21 @@ extension RBDPool: VolumeEncryption {
         try image.resize(to: capacity + luks.payload, allowsShrink: true)
     }
 
-    /// The passphrase of a volume that was listed as encrypted; nil for another one.
+    /// The passphrase of a volume that was listed as encrypted; nil for another one, and to read one that no secret is known of: a guest
+    /// may have put a header of its own there.
     ///
-    /// - Throws: `not_found` where nothing says which secret it is, or that has no value.
-    func passphrase(of volume: Volume, in context: OperationContext) async throws(StorageError) -> SecretBytes? {
+    /// - Throws: `not_found` where a secret has no value, and to write where none is known.
+    func passphrase(
+        of volume: Volume, isWriting: Bool, in context: OperationContext
+    ) async throws(StorageError) -> SecretBytes? {
         guard let encryption = volume.definition.target.encryption else { return nil }
-        let secret = encryption.secrets.first ?? .usage(volume.path)
-        return try await context.secrets.value(for: secret, usage: .volume)
+        do throws(StorageError) {
+            let secret = encryption.secrets.first ?? .usage(volume.path)
+            return try await context.secrets.value(for: secret, usage: .volume)
+        } catch {
+            guard error.code == .notFound, encryption.secrets.isEmpty, !isWriting else { throw error }
+            return nil
+        }
     }
 }
 

@@ -41,8 +41,11 @@ extension RBDPool: VolumeProvisioning {
             connection throws(StorageError) in
             let seen = try OpenImage(volume, readOnly: true, connection)
             let size = try seen.sizeAndOrder().size
-            let (wanted, overflow) = request.capacity.bytes
-                .addingReportingOverflow(try seen.luks()?.payload ?? 0)
+            // Where no secret is known the header may be a guest's own, and is no reason to add to the image.
+            let isKnown = volume.definition.target.encryption?.secrets.isEmpty == false
+            let header = isKnown ? try seen.luks()?.payload ?? 0 : 0
+            try request.check(volume.name, whichHas: ByteCount(size - min(header, size)))
+            let (wanted, overflow) = request.capacity.bytes.addingReportingOverflow(header)
             guard !overflow, wanted <= UInt64(Int64.max) else {
                 throw StorageError(.invalidArgument, "An image has at most 2^63 - 1 bytes")
             }
@@ -72,11 +75,16 @@ extension RBDPool: VolumeProvisioning {
         let shown = name.printable
         return try await withConnection(in: context, waitingFor: "the deletion of the image '\(shown)'") {
             connection throws(StorageError) in
+            let isWhole: Bool
             do throws(StorageError) {
-                try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection)
-            } catch  where error.code == .notFound {
+                _ = try OpenImage(volume, readOnly: true, connection)
+                isWhole = true
+            } catch {
                 // Gone, or without its header: what is left of it is removed by name.
+                guard error.code == .notFound else { throw error }
+                isWhole = false
             }
+            if isWhole { try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection) }
             let result = unsafe CephLibrary.functions.rbd_remove(connection.ioContext, name)
             switch CephFailure(result).errno {
             case .noSuchFileOrDirectory: return .unchanged(())
@@ -169,11 +177,13 @@ extension OpenImage {
         try self.init(volume.name, readOnly: readOnly, connection)
         let now = ImageIdentity(
             cluster: connection.fsid, pool: connection.poolID, namespace: connection.source.namespace, id: try id())
-        guard volume.image == now else {
-            throw StorageError(
-                .invalidState,
-                "'\(volume.name.printable)' isn't the image that was listed: refresh the pool and look again",
-                subject: .volume(volume.name.printable))
-        }
+        guard volume.image == now else { throw OpenImage.isAnother(volume) }
+    }
+
+    static func isAnother(_ volume: Volume) -> StorageError {
+        StorageError(
+            .invalidState,
+            "'\(volume.name.printable)' isn't the image that was listed: refresh the pool and look again",
+            subject: .volume(volume.name.printable))
     }
 }

@@ -25,6 +25,12 @@ extension RBDPool: VolumeSnapshots {
                 "'\(name.printable)' can't name a snapshot: '@', '/' and control characters can't be in one",
                 subject: .volume(volume.name.printable))
         }
+        guard !ImageNaming.isForClones(name) else {
+            throw StorageError(
+                .invalidArgument,
+                "'\(name.printable)' can't name a snapshot: sanctl gives such names to those that it makes for clones, and deletes them",
+                subject: .volume(volume.name.printable))
+        }
         return try await withImage(volume, writing: true, in: context) { image throws(StorageError) in
             try image.makeSnapshot(name)
             return try image.details(of: name)

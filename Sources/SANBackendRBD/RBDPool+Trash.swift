@@ -24,15 +24,21 @@ extension RBDPool: VolumeTrash {
     public func moveToTrash(
         _ volume: Volume, keeping time: Duration, in context: OperationContext
     ) async throws(StorageError) -> TrashedVolume {
-        let id = volume.image?.id
         let seconds = UInt64(clamping: time.components.seconds)
-        try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
+        let (name, capacity, snapshots) = (volume.name, volume.definition.capacity, volume.snapshots)
+        return try await withConnection(in: context, waitingFor: "the image '\(name.printable)'") {
             connection throws(StorageError) in
             try OpenImage.refuseUsed(volume, connection)
-            try connection.moveToTrash(volume.name, keeping: seconds)
+            try connection.moveToTrash(name, keeping: seconds)
+            guard var moved = try connection.trash().first(where: { $0.id == volume.image?.id }) else {
+                throw StorageError(
+                    .invalidState,
+                    "Another image was called '\(name.printable)' by now, and was moved to the trash: restore it, and refresh the pool",
+                    subject: .volume(name.printable))
+            }
+            (moved.capacity, moved.snapshots) = (capacity, snapshots)
+            return moved
         }
-        let moved = try await trash(in: context.renewed).first { $0.id == id }
-        return moved ?? TrashedVolume(id: id ?? "", name: volume.name)
     }
 
     public func restore(

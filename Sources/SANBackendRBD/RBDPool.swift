@@ -46,7 +46,9 @@ public struct RBDPool: ActivePool, VolumeInspection {
         let (deadline, showsUsage) = (context.deadline, showsUsage)
         return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
             connection throws(StorageError) in
-            try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage)
+            let found = try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage)
+            guard volume.image == nil || volume.image == found.image else { throw OpenImage.isAnother(volume) }
+            return found
         }
     }
 

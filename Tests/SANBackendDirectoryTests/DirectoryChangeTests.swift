@@ -109,8 +109,10 @@ import Testing
         #expect(grown.isChanged)
         #expect(grown.value.definition.capacity == 1 << 20)
         #expect(grown.value.definition.allocation.map { $0 >= (1 << 20) - 4096 } == true)
-        volume = try await fixture.pool.resizeVolume(grown.value, to: ResizeRequest(capacity: 2), in: fixture.context)
-            .value
+        volume = try await fixture.pool.resizeVolume(
+            grown.value, to: ResizeRequest(capacity: 2, allowsShrink: true), in: fixture.context
+        )
+        .value
         #expect(try fixture.read("a") == [1, 2])
         #expect(
             try await !fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 2), in: fixture.context).isChanged)
@@ -129,6 +131,19 @@ import Testing
         #expect(grown.definition.physical == 6_291_456)
     }
 
+    @Test func `A volume that has grown since it was listed isn't cut unasked`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("a", [1, 2, 3])
+        let listed = try await fixture.volume("a")
+        #expect(truncate(fixture.path("a"), 100) == 0)
+        await expect(.invalidState) {
+            try await fixture.pool.resizeVolume(listed, to: ResizeRequest(capacity: 50), in: fixture.context)
+        }
+        let reckoned = ResizeRequest(capacity: 2, expected: 3, allowsShrink: true)
+        await expect(.invalidState) { try await fixture.pool.resizeVolume(listed, to: reckoned, in: fixture.context) }
+        #expect(try fixture.read("a").count == 100)
+    }
+
     /// A name is a label: another file under it isn't the one that was listed.
     @Test func `A file that was replaced isn't written, resized, wiped or deleted`() async throws {
         let fixture = try await DirectoryFixture()
@@ -143,7 +158,8 @@ import Testing
             try await fixture.pool.upload(end, to: listed, TransferRequest(), in: fixture.context)
         }
         await expect(.invalidState) {
-            try await fixture.pool.resizeVolume(listed, to: ResizeRequest(capacity: 1), in: fixture.context)
+            try await fixture.pool.resizeVolume(
+                listed, to: ResizeRequest(capacity: 1, allowsShrink: true), in: fixture.context)
         }
         await expect(.invalidState) { try await fixture.pool.wipe(listed, .zero, in: fixture.context) }
         await expect(.invalidState) {

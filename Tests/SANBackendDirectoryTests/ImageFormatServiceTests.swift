@@ -156,7 +156,7 @@ import Testing
         #expect(grown.isChanged)
         #expect(grown.value.definition.capacity == 16 << 20)
         let shrunk = try await fixture.pool.resizeVolume(
-            grown.value, to: ResizeRequest(capacity: 4 << 20), in: fixture.context
+            grown.value, to: ResizeRequest(capacity: 4 << 20, allowsShrink: true), in: fixture.context
         ).value
         #expect(shrunk.definition.capacity == 4 << 20)
         #expect(

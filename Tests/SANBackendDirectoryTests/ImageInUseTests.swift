@@ -44,7 +44,8 @@ import Testing
         #expect(refusal?.message.hasSuffix("); stop the program or guest first") == true)
         await expect(.busy) { try await fixture.pool.wipe(volume, .zero, in: fixture.context) }
         await expect(.busy) {
-            try await fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 2), in: fixture.context)
+            try await fixture.pool.resizeVolume(
+                volume, to: ResizeRequest(capacity: 2, allowsShrink: true), in: fixture.context)
         }
         #expect(try fixture.read("v") == [1, 2, 3, 4])
         _ = try await fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 5), in: fixture.context)

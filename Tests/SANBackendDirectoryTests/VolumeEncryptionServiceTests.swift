@@ -55,7 +55,7 @@ import Testing
         let volume = try await encrypted(fixture, format)
         for capacity in [16 << 20, 12 << 20] as [ByteCount] {
             let resized = try await fixture.pool.resizeVolume(
-                volume, to: ResizeRequest(capacity: capacity), in: fixture.context
+                volume, to: ResizeRequest(capacity: capacity, allowsShrink: true), in: fixture.context
             ).value
             #expect(resized.definition.capacity == capacity)
         }

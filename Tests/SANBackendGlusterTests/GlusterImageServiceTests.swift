@@ -41,7 +41,7 @@ import Testing
         _ volume: Volume, to capacity: Int, secrets: any SecretResolving = OneSecret()
     ) async throws -> Volume {
         try await fixture.pool.resizeVolume(
-            volume, to: ResizeRequest(capacity: ByteCount(UInt64(capacity))),
+            volume, to: ResizeRequest(capacity: ByteCount(UInt64(capacity)), allowsShrink: true),
             in: GlusterFixture.context(secrets: secrets)
         ).value
     }

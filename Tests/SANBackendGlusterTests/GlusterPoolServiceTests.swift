@@ -252,8 +252,17 @@ import Testing
         let same = try await fixture.pool.resizeVolume(
             volume, to: ResizeRequest(capacity: ByteCount(1 << 20)), in: GlusterFixture.context())
         #expect(!same.isChanged)
+        // It has grown since it was listed.
+        for late in [
+            ResizeRequest(capacity: 8192), ResizeRequest(capacity: 512, expected: 4096, allowsShrink: true),
+        ] {
+            let error = await #expect(throws: StorageError.self) {
+                _ = try await fixture.pool.resizeVolume(volume, to: late, in: GlusterFixture.context())
+            }
+            #expect(error?.code == .invalidState)
+        }
         let shrunk = try await fixture.pool.resizeVolume(
-            volume, to: ResizeRequest(capacity: 512), in: GlusterFixture.context())
+            volume, to: ResizeRequest(capacity: 512, allowsShrink: true), in: GlusterFixture.context())
         #expect(shrunk.value.definition.capacity == 512)
         let vdi = try await fixture.pool.createVolume(
             VolumeRequest(GlusterFixture.definition("vdi", ByteCount(8 << 20), format: "vdi")),

@@ -46,7 +46,10 @@ private final class FakeSteps: CloneSteps {
         state.withLock { $0.snapshots[name] = nil }
     }
 
-    func protect(_ snapshot: String) async throws(StorageError) { try step { $0.snapshots[snapshot] = true } }
+    func protect(_ snapshot: String) async throws(StorageError) -> Bool {
+        try step { $0.snapshots[snapshot] = true }
+        return true
+    }
 
     func unprotect(_ snapshot: String) async throws(StorageError) {
         let isUsed = state.withLock { $0.clones.values.contains(snapshot) }

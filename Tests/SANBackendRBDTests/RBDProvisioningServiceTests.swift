@@ -20,8 +20,16 @@ import Testing
             #expect(await code { _ = try await fixture.create("v", 1 << 20, in: pool) } == .alreadyExists)
             for size: UInt64 in [20 << 20, 5 << 20] {
                 let change = try await pool.resizeVolume(
-                    volume, to: ResizeRequest(capacity: ByteCount(size)), in: fixture.context())
+                    volume, to: ResizeRequest(capacity: ByteCount(size), allowsShrink: true), in: fixture.context())
                 #expect(change.isChanged && change.value.definition.capacity == ByteCount(size))
+            }
+            for late in [
+                ResizeRequest(capacity: ByteCount(4 << 20)),
+                ResizeRequest(capacity: ByteCount(4 << 20), expected: ByteCount(10 << 20), allowsShrink: true),
+            ] {
+                #expect(
+                    await code { _ = try await pool.resizeVolume(volume, to: late, in: fixture.context()) }
+                        == .invalidState)
             }
             let same = ResizeRequest(capacity: ByteCount(5 << 20))
             #expect(try await !pool.resizeVolume(volume, to: same, in: fixture.context()).isChanged)
@@ -83,14 +91,14 @@ import Testing
             let volume = try await fixture.create("v", 8 << 20, in: pool)
             try await fixture.whileOpen("v") {
                 func refused(_ body: () async throws -> Void) async { #expect(await code(body) == .busy) }
-                let smaller = ResizeRequest(capacity: ByteCount(1 << 20))
+                let smaller = ResizeRequest(capacity: ByteCount(1 << 20), allowsShrink: true)
                 await refused {
                     _ = try await pool.deleteVolume(volume, deletingSnapshots: true, in: fixture.context())
                 }
                 await refused { _ = try await pool.resizeVolume(volume, to: smaller, in: fixture.context()) }
                 await refused { _ = try await pool.wipe(volume, .zero, in: fixture.context()) }
                 await refused { try await Transfers.upload([1, 2, 3], to: volume, of: pool, fixture) }
-                let forced = ResizeRequest(capacity: ByteCount(7 << 20), isForced: true)
+                let forced = ResizeRequest(capacity: ByteCount(7 << 20), allowsShrink: true, isForced: true)
                 #expect(try await pool.resizeVolume(volume, to: forced, in: fixture.context()).isChanged)
                 // A guest's disk may grow, and be read.
                 let larger = ResizeRequest(capacity: ByteCount(9 << 20))

@@ -63,6 +63,30 @@ struct VolumeEncryptionTests {
         #expect(try await engine.secretValue(uuid.description).copied() == [1])
     }
 
+    @Test("a creation that fails keeps the secret where the volume is there all the same")
+    func uncertain() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        fixture.storage.fail(.create)
+        fixture.storage.setVolumes("p", [Volume(definition())])
+        let error = await #expect(throws: StorageError.self) {
+            _ = try await fixture.engine.createVolume(definition(), inPool: "p")
+        }
+        let uuid = try #require(try await fixture.engine.secrets().first?.definition.uuid)
+        #expect(error?.code == .backendFailure && error?.causes.contains { $0.message.contains("\(uuid)") } == true)
+    }
+
+    @Test("a secret of the path, another volume's once, doesn't take the place of the one that was named")
+    func keepsNamed() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        let left = SecretDefinition(usage: .init(kind: .volume, name: "/srv/path/v"))
+        _ = try await fixture.engine.defineSecret(left)
+        _ = try await fixture.engine.createVolume(definition(secrets: [.usage("u")]), inPool: "p")
+        _ = try await fixture.engine.refreshPool("p")
+        #expect(try await listed(fixture) == [.usage("u")])
+    }
+
     @Test("a creation that is cancelled leaves no secret")
     func cancelled() async throws {
         let fixture = try EngineFixture()

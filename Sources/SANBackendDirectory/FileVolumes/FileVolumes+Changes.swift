@@ -63,6 +63,7 @@ extension FileVolumes {
                     .unsupported, "The header of '\(volume.name.printable)' makes no sense, so it can't be resized",
                     subject: .volume(volume.name.printable))
             }
+            try request.check(volume.name, whichHas: ByteCount(status.size - min(offset.bytes, status.size)))
             guard size.bytes != status.size else { return .done(.unchanged(try inspect(volume.name))) }
             // To whoever has it open a file that grows is as it was; the bytes that are cut off are gone.
             if size.bytes < status.size { try requireUnused(file, volume, forWriting: true) }
@@ -82,6 +83,7 @@ extension FileVolumes {
                 .unsupported, "A \(header.format) volume can't be resized: raw, qcow2, qed and luks can",
                 subject: .volume(volume.name.printable))
         }
+        try request.check(volume.name, whichHas: capacity)
         guard wanted != capacity else { return .done(.unchanged(try inspect(volume.name))) }
         let allocates = request.allocates && wanted > capacity && header.format == .qcow2
         let resize = QemuImg.Resize(

@@ -8,7 +8,8 @@ protocol CloneSteps: Sendable {
     func makeSnapshot(_ name: String) async throws(StorageError)
     /// Does nothing where there is none.
     func deleteSnapshot(_ name: String) async throws(StorageError)
-    func protect(_ snapshot: String) async throws(StorageError)
+    /// - Returns: false where somebody else has protected it.
+    func protect(_ snapshot: String) async throws(StorageError) -> Bool
     /// Does nothing where it isn't protected.
     func unprotect(_ snapshot: String) async throws(StorageError)
     /// - Returns: false where the snapshot must be protected first, and nothing was made.
@@ -45,8 +46,9 @@ struct ImageCloning<Steps: CloneSteps>: Sendable {
         let staged = ImageNaming.unfinished()
         undo.append { () async throws(StorageError) in try await steps.deleteClone(staged) }
         if try await !steps.clone(parent, as: staged) {
+            let withoutThis = undo
             undo.append { () async throws(StorageError) in try await steps.unprotect(parent) }
-            try await steps.protect(parent)
+            if try await !steps.protect(parent) { undo = withoutThis }
             undo.append { () async throws(StorageError) in try await steps.deleteClone(staged) }
             guard try await steps.clone(parent, as: staged) else {
                 throw StorageError(

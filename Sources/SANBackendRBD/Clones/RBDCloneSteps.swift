@@ -38,9 +38,9 @@ struct RBDCloneSteps: CloneSteps {
         }
     }
 
-    func protect(_ snapshot: String) async throws(StorageError) {
+    func protect(_ snapshot: String) async throws(StorageError) -> Bool {
         let parent = parent
-        try await inParent { connection throws(StorageError) in
+        return try await inParent { connection throws(StorageError) in
             try OpenImage(parent, readOnly: false, connection).protect(snapshot)
         }
     }

@@ -37,11 +37,11 @@ extension ClusterConnection {
         }
     }
 
-    /// Nil where the user may not look.
+    /// Nil where it can't be read: no list fails for it.
     func trashCount() throws(StorageError) -> Int? {
         do throws(StorageError) {
             return try trash().count
-        } catch  where error.code == .permissionDenied || error.code == .unsupported {
+        } catch  where error.code != .timedOut && error.code != .unavailable {
             return nil
         }
     }

@@ -60,8 +60,9 @@ extension RBDPool {
         let connection = try await connections.connection(to: source, in: context)
         let progress = context.progress
         let call = LongCall { done, total in
-            let part = total == 0 ? 0 : Double(min(done, total)) / Double(total)
-            progress.report(done: ByteCount(UInt64(part * Double(capacity))), total: ByteCount(capacity))
+            let share = min(done, total).multipliedFullWidth(by: capacity)
+            let bytes = total == 0 ? 0 : total.dividingFullWidth(share).quotient
+            progress.report(done: ByteCount(bytes), total: ByteCount(capacity))
         }
         let outcome = FirstResult<Value>()
         OneShotThread.start(name: "san-rbd-long") {
@@ -76,6 +77,7 @@ extension RBDPool {
             while !call.end(patience).hasPassed {
                 try await Task.sleep(until: call.end(patience).instant, clock: .continuous)
             }
+            call.stop()
             outcome.finish(
                 .failure(StorageError(.timedOut, "Waited in vain for \(what): nothing moved for \(patience)")))
         }

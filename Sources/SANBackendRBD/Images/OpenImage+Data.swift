@@ -8,10 +8,14 @@ extension OpenImage {
     /// - Returns: ranges within the given one, in order, that don't overlap.
     func data(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
         let (features, flags) = (try features(), try flags())
-        let isFast = features & Feature.fastDiff != 0 && flags & Feature.fastDiffInvalid == 0
+        // Before Ceph 16.2.8 fast-diff's answers are wrong for stripes, and where the range begins within an object (Ceph PR 44483).
+        let isStriped = features & ImageSettings.Feature.striping.mask != 0
+        let isFast = features & Feature.fastDiff != 0 && flags & Feature.fastDiffInvalid == 0 && !isStriped
+        let object = UInt64(1) << UInt64(min(try sizeAndOrder().order, 40))
+        let start = range.lowerBound - range.lowerBound % object
         let found = FoundData()
         let result = unsafe CephLibrary.functions.rbd_diff_iterate2(
-            handle, nil, range.lowerBound, range.upperBound - range.lowerBound, 1, isFast ? 1 : 0,
+            handle, nil, start, range.upperBound - start, 1, isFast ? 1 : 0,
             { offset, length, exists, argument in
                 guard exists != 0, let argument = unsafe argument else { return 0 }
                 unsafe Unmanaged<FoundData>.fromOpaque(argument).takeUnretainedValue()

@@ -15,11 +15,13 @@ extension OpenImage {
         try check(result, cannot: "make the snapshot '\(shown)' of")
     }
 
-    func protect(_ snapshot: String) throws(StorageError) {
+    /// - Returns: false where another process was quicker.
+    @discardableResult
+    func protect(_ snapshot: String) throws(StorageError) -> Bool {
         let result = unsafe CephLibrary.functions.rbd_snap_protect(handle, snapshot)
-        // Another process was quicker.
-        if CephFailure(result).errno == .resourceBusy { return }
+        if CephFailure(result).errno == .resourceBusy { return false }
         try check(result, cannot: "protect the snapshot '\(snapshot.printable)' of")
+        return true
     }
 
     func unprotect(_ snapshot: String) throws(StorageError) {
@@ -43,6 +45,10 @@ extension OpenImage {
                 unprotected.append(snapshot.name)
             }
             try refuseCloned()
+            for snapshot in snapshots {
+                try deleteSnapshot(snapshot.name)
+                unprotected.removeAll { $0 == snapshot.name }
+            }
         } catch {
             var error = error
             for name in unprotected.reversed() {
@@ -54,7 +60,6 @@ extension OpenImage {
             }
             throw error
         }
-        for snapshot in snapshots { try deleteSnapshot(snapshot.name) }
     }
 
     /// What is told of a snapshot.

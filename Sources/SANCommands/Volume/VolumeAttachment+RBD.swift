@@ -61,9 +61,7 @@ extension VolumeAttachment {
                 node["key-secret"] = "san-cephx"
             }
             if let encryption {
-                var encrypt: JSONObject = ["format": .string(encryption.format.rawValue)]
-                if !encryption.secrets.isEmpty { encrypt["key-secret"] = "san-key" }
-                node["encrypt"] = .object(encrypt)
+                node["encrypt"] = ["format": .string(encryption.format.rawValue), "key-secret": "san-key"]
             }
             return .object(node)
         }

@@ -53,7 +53,9 @@ struct VolumeAttachment: Sendable {
     /// - Throws: `unsupported` for what no virtual machine takes, `invalid_state` for a pool whose document lacks the way.
     init(_ volume: Volume, poolType: PoolType, in pool: PoolDefinition) throws(StorageError) {
         name = volume.name
-        encryption = volume.definition.target.encryption
+        // What begins an image of a secret that nobody knows may be its guest's own header.
+        let isGuests = volume.image != nil && volume.definition.target.encryption?.secrets.isEmpty == true
+        encryption = isGuests ? nil : volume.definition.target.encryption
         hasBacking = volume.definition.backingStore != nil
         let declared = volume.definition.target.format ?? .raw
         // What isn't known is raw: nobody may probe what a guest has written.

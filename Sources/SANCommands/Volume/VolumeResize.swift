@@ -25,6 +25,10 @@ struct VolumeResize: StorageCommand {
 
     @OptionGroup var globals: GlobalOptions
 
+    func validate() throws {
+        if force, !shrink { throw ValidationError("--force is for --shrink: give both") }
+    }
+
     func perform(in session: Session) async throws(StorageError) -> Report {
         let change = try await session.engine().resizeVolume(
             target.reference, to: capacity, isDelta: delta, allowsShrink: shrink, allocates: allocate,

@@ -101,15 +101,37 @@ public struct VolumeRequest: Sendable {
 /// What size to give a volume; the engine has turned a delta into a capacity and refused an unasked-for shrink.
 public struct ResizeRequest: Sendable, Hashable {
     public var capacity: ByteCount
+    /// What it must have before, where the new capacity was reckoned from that.
+    public var expected: ByteCount?
+    /// The volume may lose its end.
+    public var allowsShrink: Bool
     /// Allocate the new space at once.
     public var allocates: Bool
     /// Shrink it even while somebody has it open, where a backend knows who has.
     public var isForced: Bool
 
-    public init(capacity: ByteCount, allocates: Bool = false, isForced: Bool = false) {
+    public init(
+        capacity: ByteCount, expected: ByteCount? = nil, allowsShrink: Bool = false, allocates: Bool = false,
+        isForced: Bool = false
+    ) {
         self.capacity = capacity
+        self.expected = expected
+        self.allowsShrink = allowsShrink
         self.allocates = allocates
         self.isForced = isForced
+    }
+
+    /// Whether the volume is still what the request was made for: another host may have given it another size since it was listed.
+    ///
+    /// - Parameter now: its capacity, as it was just read.
+    /// - Throws: `invalid_state`.
+    package func check(_ name: String, whichHas now: ByteCount) throws(StorageError) {
+        guard (expected ?? now) == now, allowsShrink || capacity >= now else {
+            throw StorageError(
+                .invalidState,
+                "'\(name.printable)' has \(now) bytes by now, which isn't what was listed: refresh the pool and look again",
+                subject: .volume(name.printable))
+        }
     }
 }
 

@@ -16,7 +16,27 @@ extension StorageEngine {
                 .map { withEncryption(of: wanted, $0) }
         } catch {
             guard let secret else { throw error }
+            guard error.code != .timedOut, await isAbsent(request.definition, pool) else {
+                throw error.adding(
+                    cause: StorageError(
+                        .invalidState,
+                        "The secret \(secret) that was made for the volume is kept, as the volume may be there",
+                        subject: .secret(secret.description)))
+            }
             throw await secretStore.withdraw(secret, after: error, until: newDeadline())
+        }
+    }
+
+    /// Whether a pool is sure that it has no such volume, also where the task was cancelled.
+    private func isAbsent(_ definition: VolumeDefinition, _ pool: any VolumeProvisioning) async -> Bool {
+        guard let pool = pool as? any VolumeInspection else { return false }
+        do throws(StorageError) {
+            _ = try await shielded { () async throws(StorageError) in
+                try await pool.inspect(Volume(definition), in: self.context(until: self.newDeadline()))
+            }
+            return false
+        } catch {
+            return error.code == .notFound
         }
     }
 
@@ -39,7 +59,7 @@ extension StorageEngine {
     }
 
     /// The new volume with the secret that it was made with, which its header doesn't tell.
-    private func withEncryption(of request: VolumeRequest, _ volume: Volume) -> Volume {
+    func withEncryption(of request: VolumeRequest, _ volume: Volume) -> Volume {
         guard volume.definition.target.encryption?.secrets.isEmpty == true else { return volume }
         var volume = volume
         let asked = request.definition.target.encryption?.secrets ?? []
@@ -50,7 +70,8 @@ extension StorageEngine {
 
     /// Names the secrets of encrypted volumes whose headers were just read, as those don't tell them.
     ///
-    /// As libvirt that one whose usage is the volume's path; else the one that the same volume had when it was listed before.
+    /// The one that the very same volume had when it was listed before, as a secret of its path may be another volume's that had the name;
+    /// else, as libvirt, that one whose usage is the volume's path.
     ///
     /// - Parameter known: the last list, which is asked for only where it is needed.
     func withSecrets(_ volumes: [Volume], formerly known: () -> [Volume]) -> [Volume] {
@@ -65,14 +86,15 @@ extension StorageEngine {
         var volumes = volumes
         var old: [String: Volume]?
         for place in places {
-            if let uuid = found[volumes[place].path] {
-                volumes[place].definition.target.encryption?.secrets = [.uuid(uuid)]
-                continue
-            }
             let last = old ?? Dictionary(known().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
             old = last
-            guard let same = last[volumes[place].name], same.isSameImage(as: volumes[place]) else { continue }
-            volumes[place].definition.target.encryption?.secrets = same.definition.target.encryption?.secrets ?? []
+            if let same = last[volumes[place].name], same.isSameImage(as: volumes[place]),
+                let secrets = same.definition.target.encryption?.secrets, !secrets.isEmpty
+            {
+                volumes[place].definition.target.encryption?.secrets = secrets
+            } else if let uuid = found[volumes[place].path] {
+                volumes[place].definition.target.encryption?.secrets = [.uuid(uuid)]
+            }
         }
         return volumes
     }

@@ -50,7 +50,8 @@ extension StorageEngine {
                 Swift.type(of: cloning) == Swift.type(of: origin.pool)
             {
                 return try await cloning.cloneVolume(
-                    CloneRequest(name: name, origin: origin, snapshot: snapshot), in: context)
+                    CloneRequest(name: name, origin: origin, snapshot: snapshot), in: context
+                ).map { self.withEncryption(of: request, $0) }
             }
             guard snapshot == nil else {
                 throw StorageError(
@@ -121,7 +122,10 @@ extension StorageEngine {
             "changing of volume capacity", until: deadline)
         do throws(StorageError) {
             let change = try await provisioning.resizeVolume(
-                hold.volume, to: ResizeRequest(capacity: wanted, allocates: allocates, isForced: isForced),
+                hold.volume,
+                to: ResizeRequest(
+                    capacity: wanted, expected: isDelta ? hold.volume.definition.capacity : nil,
+                    allowsShrink: allowsShrink, allocates: allocates, isForced: isForced),
                 in: context(until: deadline)
             ).map { withSecret($0, formerly: hold.volume) }
             try await noteDone("resized", change.value, named: hold.volume.name, in: hold.pool)

@@ -64,8 +64,10 @@ extension StorageEngine {
     ) async throws(StorageError) -> Change<LocatedVolume> {
         try await withSnapshots(of: reference, .exclusive, verb: "volume snapshot rollback") {
             (pool, hold, deadline) async throws(StorageError) in
-            let volume = try await pool.rollBack(
-                hold.volume, to: snapshot, in: self.context(until: deadline, progress: progress))
+            let volume = self.withSecret(
+                try await pool.rollBack(
+                    hold.volume, to: snapshot, in: self.context(until: deadline, progress: progress)),
+                formerly: hold.volume)
             try await self.note(volume, named: volume.name, in: hold.pool)
             return .changed(hold.located(volume))
         }
@@ -80,7 +82,8 @@ extension StorageEngine {
         try await withSnapshots(of: reference, .exclusive, verb: "volume flatten", "flattening of volumes") {
             (pool, hold, deadline) async throws(StorageError) in
             let change = try await pool.flatten(
-                hold.volume, in: self.context(until: deadline, progress: progress))
+                hold.volume, in: self.context(until: deadline, progress: progress)
+            ).map { self.withSecret($0, formerly: hold.volume) }
             try await self.note(change.value, named: change.value.name, in: hold.pool)
             return change.map { hold.located($0) }
         }

@@ -58,7 +58,7 @@ extension StorageEngine {
             let lock = try await self.locks.acquire(
                 .volume(pool: record.name, name: name), .exclusive, for: "volume trash restore", until: deadline)
             defer { lock.release() }
-            let volume = try await trash.restore(found, as: name, in: context)
+            let volume = self.withSecrets([try await trash.restore(found, as: name, in: context)]) { [] }[0]
             try await self.noteDone("restored", volume, named: volume.name, in: record.name)
             await self.noteTrash(of: trash, record.name)
             return .changed(
@@ -69,7 +69,7 @@ extension StorageEngine {
     /// Deletes what is in the trash.
     ///
     /// - Parameters:
-    ///   - entry: the id of one, or what it was called; nil for all whose time has come, with `isForced` for all.
+    ///   - entry: the id of one, or what it was called; nil for all of users' whose time has come, with `isForced` for all of users'.
     ///   - isForced: also before its time.
     /// - Throws: `busy` for one entry that is still kept, and as ``restoreFromTrash(_:ofPool:as:)``. Of several each is tried.
     public func purgeTrash(
@@ -87,7 +87,8 @@ extension StorageEngine {
                 return outcome
             }
             let now = Timestamp.now
-            for found in all where isForced || (found.keptUntil ?? now) <= now {
+            // What mirroring and migration have put there is theirs, as for 'rbd trash purge'.
+            for found in all where found.source == "user" && (isForced || (found.keptUntil ?? now) <= now) {
                 do throws(StorageError) {
                     try await trash.purge(found, isForced: isForced, in: self.context(until: self.newDeadline()))
                     outcome.purged.append(found)

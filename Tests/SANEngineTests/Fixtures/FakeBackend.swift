@@ -128,6 +128,9 @@ struct FakePool: VolumeEncryption, VolumeData, VolumeInspection {
 
     func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
         try await storage.perform(.inspect)
+        guard storage.volumes(name).contains(where: { $0.name == volume.name }) else {
+            throw StorageError(.notFound, "There is no '\(volume.name)'")
+        }
         var volume = volume
         volume.definition.allocation = 77
         return volume
