@@ -9,7 +9,8 @@ extension GlusterPool {
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         let source = source
         let listing = try await call("the list", context) { volume throws(StorageError) in
-            try Listing(of: source, on: volume, known: KnownVolumes(context.lastVolumes()))
+            let known = KnownVolumes(context.lastVolumes(), listedAt: context.lastRefresh())
+            return try Listing(of: source, on: volume, known: known)
         }
         let shares = min(Listing.readers, (listing.entries.count + Listing.batch - 1) / Listing.batch)
         let connection = try await connections.connection(to: source, until: context.deadline)

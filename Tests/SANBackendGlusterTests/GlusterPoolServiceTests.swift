@@ -147,8 +147,12 @@ import Testing
         var context = GlusterFixture.context()
         let last = listed
         context.lastVolumes = { last }
+        // As if the files had been made long before.
+        context.lastRefresh = { Timestamp(seconds: .max) }
         let formats = try await fixture.pool.refresh(in: context).volumes.map(\.definition.target.format)
         #expect(formats == ["vdi", .qcow2, .raw])
+        context.lastRefresh = { last[0].definition.target.timestamps?.change }
+        #expect(try await fixture.pool.refresh(in: context).volumes.first?.definition.target.format == .raw)
     }
 
     /// A qcow2 header of 8 MiB with the backing file `base.raw`.

@@ -31,8 +31,12 @@ import Testing
         return volume
     }
 
-    private func found(_ volume: Volume, _ status: GlusterStatus) -> Volume? {
-        KnownVolumes([volume]).volume(named: "a", uri: "gluster://h/v/a", status)
+    /// The file's times are 90 and 100.000000005.
+    private func found(
+        _ volume: Volume, _ status: GlusterStatus, listedAt: Timestamp? = Timestamp(seconds: 200), now: Int64 = 300
+    ) -> Volume? {
+        KnownVolumes([volume], listedAt: listedAt, now: Timestamp(seconds: now))
+            .volume(named: "a", uri: "gluster://h/v/a", status)
     }
 
     @Test func `A file that is as it was is known, with what the listing says of it now`() throws {
@@ -56,6 +60,22 @@ import Testing
         #expect(found(listed(), status { $0.size = 8192 }) == nil)
         #expect(found(listed(), status { $0.inode = 8 }) == nil)
         #expect(found(listed(), status { $0.mode = 0o120777 }) == nil)
+    }
+
+    /// Gluster keeps the later one of two times, so a writer whose clock is behind changes none.
+    @Test func `A file whose times may hide a later change isn't known`() {
+        let limit = Timestamp(seconds: 102, nanoseconds: 5)
+        #expect(found(listed(), status(), listedAt: limit) == nil)
+        #expect(found(listed(), status(), listedAt: Timestamp(seconds: 102, nanoseconds: 6)) != nil)
+        #expect(found(listed(), status(), listedAt: nil) == nil)
+        // By a clock that was set back.
+        #expect(found(listed(), status(), now: 100) == nil)
+        #expect(found(listed(), status(), now: 101) != nil)
+        #expect(found(listed(), status(), listedAt: Timestamp(seconds: .min)) == nil)
+        let ahead = status { $0.modification_seconds = 400 }
+        let volume = listed { $0.definition.target.timestamps = ahead.timestamps }
+        #expect(found(volume, ahead) == nil)
+        #expect(found(volume, ahead, listedAt: Timestamp(seconds: 403), now: 403) != nil)
     }
 
     @Test func `A list that says less says nothing`() {

@@ -82,7 +82,9 @@ struct RecordTests {
 
         var state = LiveState(boot: "b", phase: .degraded(Self.full().problems), definition: "<pool/>")
         #expect(try LiveState(decoding: state.encoded) == state)
-        state.take(PoolSnapshot(capacity: 1, volumes: [Self.full()], permissions: Permissions(mode: 0o711)))
+        let snapshot = PoolSnapshot(capacity: 1, volumes: [Self.full()], permissions: Permissions(mode: 0o711))
+        state.take(snapshot, readFrom: Timestamp(seconds: 7))
+        #expect(state.refreshedAt == Timestamp(seconds: 7))
         #expect(try LiveState(decoding: state.encoded) == state)
     }
 

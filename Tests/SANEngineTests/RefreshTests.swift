@@ -24,6 +24,7 @@ struct RefreshTests {
         fixture.storage.mend(step)
         let mended = try await engine.refreshPool("p")
         #expect(mended.state == .running && mended.problems.isEmpty)
+        #expect(try #require(mended.refreshedAt) > #require(before.refreshedAt))
     }
 
     @Test("a storage that hangs ends the refresh at its deadline, told as such, and nothing else waits for it")

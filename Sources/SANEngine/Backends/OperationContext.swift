@@ -20,6 +20,10 @@ public struct OperationContext: Sendable {
     ///
     /// Blocks while it reads them; empty where there are none.
     public var lastVolumes: @Sendable () -> [Volume] = { [] }
+    /// When that refresh began, by this host's clock; volumes that were made or changed by sanctl since were read later.
+    ///
+    /// Blocks while it reads that; nil where it isn't known.
+    public var lastRefresh: @Sendable () -> Timestamp? = { nil }
 
     public init(
         deadline: Deadline, patience: Duration, secrets: any SecretResolving,

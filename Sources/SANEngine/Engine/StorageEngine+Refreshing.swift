@@ -14,12 +14,12 @@ extension StorageEngine {
         let name = record.name
         let turn = try await locks.acquire(.refresh(pool: name), .exclusive, for: "refresh", until: deadline)
         defer { turn.release() }
-        let begun = generation(of: name)
+        let (begun, start) = (generation(of: name), Timestamp.now)
         do throws(StorageError) {
             let pool = try await adopt(record, until: deadline)
             var snapshot = try await read(pool, of: name, until: deadline)
             snapshot.volumes = withSecrets(snapshot.volumes) { lastVolumes(of: name) }
-            try await note(snapshot, of: name, begunAt: begun)
+            try await note(snapshot, of: name, begunAt: begun, start)
         } catch  where error.code == .cancelled {
             // The user's doing, and no fault of the pool's.
             throw error.about(.pool, name.printable)
@@ -37,14 +37,16 @@ extension StorageEngine {
         return generation ?? 0
     }
 
-    private func note(_ snapshot: PoolSnapshot, of name: String, begunAt begun: UInt64) async throws(StorageError) {
+    private func note(
+        _ snapshot: PoolSnapshot, of name: String, begunAt begun: UInt64, _ start: Timestamp
+    ) async throws(StorageError) {
         try await write(name) { store throws(StorageError) in
             guard case .state(var state) = try store.load(name) else { return }
             let list = store.list(of: name, refreshedTo: snapshot.volumes, begunAt: begun)
             var machine = PoolStateMachine(state.phase)
             try machine.apply(.refreshed(snapshot.problems))
             state.phase = machine.phase
-            state.take(snapshot)
+            state.take(snapshot, readFrom: start)
             state.volumeCount = list.volumes.count
             try store.save(list, of: name)
             try store.save(state, of: name)

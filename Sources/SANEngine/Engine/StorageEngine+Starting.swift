@@ -74,10 +74,11 @@ extension StorageEngine {
             try await reserve(record, with: definition)
             if let mode { try await build(definition, mode: mode, with: backend, until: deadline) }
             let pool = try await activate(definition, with: backend, until: deadline, undo: &undo)
+            let begun = Timestamp.now
             let snapshot = try await read(pool, of: record.name, verb: "first refresh", until: deadline)
             try machine.apply(.started(snapshot.problems))
             var state = LiveState(boot: try live.boot(), phase: machine.phase, definition: definition.xml)
-            state.take(snapshot)
+            state.take(snapshot, readFrom: begun)
             let list = VolumeList(withSecrets(snapshot.volumes) { [] })
             let final = state
             try await write(record.name) { store throws(StorageError) in

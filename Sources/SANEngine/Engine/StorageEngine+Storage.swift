@@ -34,6 +34,7 @@ extension StorageEngine {
     ) async throws(StorageError) -> PoolSnapshot {
         var asking = context(until: deadline)
         asking.lastVolumes = { lastVolumes(of: name) }
+        asking.lastRefresh = { lastRefresh(of: name) }
         let context = asking
         return try await withDeadline(deadline, waitingFor: "the \(verb) of pool '\(name.printable)'") {
             () async throws(StorageError) in try await pool.refresh(in: context)
@@ -44,6 +45,11 @@ extension StorageEngine {
     func lastVolumes(of name: String) -> [Volume] {
         let known = try? live.volumes(of: name)  // see above
         return known?.volumes ?? []
+    }
+
+    private func lastRefresh(of name: String) -> Timestamp? {
+        guard case .state(let state) = try? live.load(name) else { return nil }  // see above
+        return state.refreshedAt
     }
 
     func deactivate(
@@ -71,14 +77,14 @@ extension StorageEngine {
 }
 
 extension LiveState {
-    /// Takes over what a refresh saw.
-    mutating func take(_ snapshot: PoolSnapshot) {
+    /// Takes over what a refresh saw that began then: nothing that it has was read earlier.
+    mutating func take(_ snapshot: PoolSnapshot, readFrom start: Timestamp) {
         capacity = snapshot.capacity
         allocation = snapshot.allocation
         available = snapshot.available
         volumeCount = snapshot.volumes.count
         trashCount = snapshot.trashCount
         permissions = snapshot.permissions
-        refreshedAt = .now
+        refreshedAt = start
     }
 }

@@ -15,7 +15,7 @@ struct LiveState: Sendable, Hashable {
     var trashCount: Int?
     /// Of the pool's folder, as the host has it.
     var permissions: Permissions?
-    /// The last good refresh.
+    /// When the last good refresh began.
     var refreshedAt: Timestamp?
 
     init(boot: String, phase: PoolPhase, definition: String) {
