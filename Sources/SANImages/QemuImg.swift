@@ -112,8 +112,8 @@ package struct QemuImg: Sendable {
         do throws(StorageError) {
             try await run(arguments + [node, "\(resize.capacity)"], passphrase, until: deadline)
         } catch {
-            guard resize.isEncrypted, error.subject.values[.tool] != nil,
-                try await isLocked(node, passphrase, until: deadline)
+            guard resize.isEncrypted, error.code == .hostFailure, error.subject.values[.tool] != nil,
+                await isLocked(node, passphrase)
             else { throw error }
             throw StorageError(
                 .authenticationFailed, "The secret isn't the one that the volume was encrypted with", causes: [error])
@@ -124,18 +124,28 @@ package struct QemuImg: Sendable {
     ///
     /// `qemu-img` ends with 1 whatever fails. Its `info` opens an image without its key; its `check` needs that, and ends with 1 only where the
     /// image can't be opened or its tables can't be read.
-    private func isLocked(
-        _ node: String, _ passphrase: SecretBytes?, until deadline: Deadline
-    ) async throws(StorageError) -> Bool {
+    ///
+    /// The resize may have taken all of its time, so this has its own.
+    ///
+    /// - Returns: false where it can't be told.
+    private func isLocked(_ node: String, _ passphrase: SecretBytes?) async -> Bool {
+        let deadline = Deadline.after(QemuImg.lookTime)
         var ends: [Int32] = []
         for verb in ["info", "check"] {
             var input = QemuImg.input(passphrase)
             defer { SecretBytes.wipe(&input) }
             let command = Command(.qemuImg, [verb] + QemuImg.secret(passphrase) + [node], input: input)
-            ends.append(try await commands.run(command, until: deadline).status)
+            do throws(StorageError) {
+                ends.append(try await commands.run(command, until: deadline).status)
+            } catch {
+                return false
+            }
         }
         return ends == [0, 1]
     }
+
+    /// For the derivation of a key, two seconds on an idle machine, twice.
+    private static let lookTime = Duration.seconds(30)
 
     /// What takes the place of the backing file that a header may name.
     package enum StandIn: Sendable, Hashable {

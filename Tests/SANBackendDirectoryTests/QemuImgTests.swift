@@ -64,6 +64,46 @@ import Testing
         #expect(try await commands { $0.target.format = .qcow2 }.count == 1)
     }
 
+    // MARK: A wrong passphrase
+
+    /// Plays a `qemu-img` whose `resize` fails when its time is up.
+    private final class FailingResize: CommandRunner {
+        /// How its `info` ends: nil for a wait that ends without it.
+        let info: Int32?
+
+        init(info: Int32?) { self.info = info }
+
+        func locate(_ tool: Tool) -> FilePath? { FilePath("/usr/bin").appending(tool.name) }
+
+        func run(_ command: Command, until deadline: Deadline) async throws(StorageError) -> CommandOutput {
+            guard command.arguments[0] != "resize" else {
+                guard deadline.hasPassed else { throw StorageError(.timedOut, "The test gives no time") }
+                return CommandOutput(status: 1, diagnostics: "it failed")
+            }
+            guard !deadline.hasPassed else { throw StorageError(.timedOut, "There is no time left") }
+            guard command.arguments[0] == "info" else { return CommandOutput(status: 1) }
+            guard let info else { throw StorageError(.cancelled, "The wait has ended") }
+            return CommandOutput(status: info)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (0, .authenticationFailed), (1, .hostFailure), (nil, .hostFailure),
+        ] as [(Int32?, StorageError.Code)])
+    func `A resize that fails is told as it failed, unless the passphrase is seen to be wrong`(
+        info: Int32?, code: StorageError.Code
+    ) async {
+        let resize = QemuImg.Resize(
+            format: "qcow2", capacity: 1 << 20, shrinks: false, allocates: false, isEncrypted: true)
+        let error = await #expect(throws: StorageError.self) {
+            try await QemuImg(commands: FailingResize(info: info)).resize(
+                .file("/v"), resize, passphrase: SecretBytes("x".utf8), until: .after(.zero))
+        }
+        #expect(error?.code == code)
+        #expect(error?.description.contains("it failed") == true || error?.causes.count == 1)
+    }
+
     @Test func `A block node names its driver and closes its chain`() {
         let node = QemuImg.blockNode(.file("/p/a\"b\\c"), format: "qcow2", backing: .none)
         #expect(
