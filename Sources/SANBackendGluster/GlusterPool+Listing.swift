@@ -10,7 +10,7 @@ extension GlusterPool {
         let source = source
         let listing = try await call("the list", context) { volume throws(StorageError) in
             let known = KnownVolumes(context.lastVolumes(), listedAt: context.lastRefresh())
-            return try Listing(of: source, on: volume, known: known)
+            return try Listing(of: source, on: volume, known: known, context)
         }
         let shares = min(Listing.readers, (listing.entries.count + Listing.batch - 1) / Listing.batch)
         let connection = try await connections.connection(to: source, until: context.deadline)
@@ -59,7 +59,9 @@ private final class Listing: Sendable {
     private let known: KnownVolumes
     private let next = Atomic(0)
 
-    init(of source: GlusterSource, on volume: GlusterVolume, known: KnownVolumes) throws(StorageError) {
+    init(
+        of source: GlusterSource, on volume: GlusterVolume, known: KnownVolumes, _ context: OperationContext
+    ) throws(StorageError) {
         self.known = known
         do throws(StorageError) {
             guard try volume.status(of: source.path, following: true).kind == .folder else {
@@ -74,24 +76,11 @@ private final class Listing: Sendable {
         let space = try volume.space(at: source.path)
         snapshot = PoolSnapshot(
             capacity: ByteCount(space.capacity), allocation: ByteCount(space.capacity - space.free),
-            available: ByteCount(space.free), problems: try Listing.problems(of: source, on: volume))
+            available: ByteCount(space.free),
+            problems: try source.problems(context) { () throws(StorageError) in try volume.missingBricks() })
         list = try volume.entries(of: source.path)
         entries = list.entries
         Staging.sweep(entries, of: source, on: volume)
-    }
-
-    /// A volume goes on without some of its bricks; the administrator is to know before the last one goes.
-    private static func problems(of source: GlusterSource, on volume: GlusterVolume) throws(StorageError) -> [Problem] {
-        let missing = try volume.missingBricks()
-        guard !missing.isEmpty else { return [] }
-        let list = missing.map(\.description).joined(separator: ", ")
-        return [
-            Problem(
-                code: .unavailable,
-                message:
-                    "Bricks of the Gluster volume '\(source.volume)' don't answer: \(list); see 'gluster volume status \(source.volume)'",
-                subject: .path(source.uri.printable))
-        ]
     }
 
     /// Takes batches until none is left.
@@ -104,5 +93,33 @@ private final class Listing: Sendable {
             let part = entries[start..<min(start + Listing.batch, entries.count)]
             batches.append(Batch(start: start, volumes: part.compactMap { reader.volume(of: $0) }))
         }
+    }
+}
+
+extension GlusterSource {
+    /// A volume goes on without some of its bricks; the administrator is to know before the last one goes.
+    ///
+    /// - Parameter missingBricks: where it can't be told which bricks are missing, the list of the files is as good.
+    /// - Throws: `timed_out`, `cancelled`.
+    func problems(
+        _ context: OperationContext, _ missingBricks: () throws(StorageError) -> [BrickList.Missing]
+    ) throws(StorageError) -> [Problem] {
+        let missing: [BrickList.Missing]
+        do throws(StorageError) {
+            missing = try missingBricks()
+        } catch {
+            guard error.code != .timedOut, error.code != .cancelled else { throw error }
+            context.logger.info("The bricks of '\(uri)' can't be counted: \(error.message), ignoring")
+            return []
+        }
+        guard !missing.isEmpty else { return [] }
+        let list = missing.map(\.description).joined(separator: ", ")
+        return [
+            Problem(
+                code: .unavailable,
+                message:
+                    "Bricks of the Gluster volume '\(volume)' don't answer: \(list); see 'gluster volume status \(volume)'",
+                subject: .path(uri.printable))
+        ]
     }
 }

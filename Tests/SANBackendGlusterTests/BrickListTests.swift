@@ -1,3 +1,4 @@
+import SANModel
 import Testing
 
 @testable import SANBackendGluster
@@ -25,7 +26,7 @@ import Testing
     @Test func `Bricks that answer are none of the missing`() {
         let answer =
             "(<REPLICATE:v-replicate-0> <POSIX(/bricks/a b):two:/bricks/a b/> <POSIX(/bricks/a):one:/bricks/a/>)"
-        #expect(list(pair).count == 2)
+        #expect(list(pair).hosts.count == 2)
         #expect(list(pair).missing(from: answer).isEmpty)
     }
 
@@ -48,9 +49,24 @@ import Testing
         #expect(missing.isEmpty || answer == "<POSIX(/bricks/a):" && missing.count == 1)
     }
 
+    @Test(arguments: [
+        StorageError.Code.unavailable, .unsupported, .backendFailure, .permissionDenied, .timedOut, .cancelled,
+    ])
+    func `Where bricks can't be counted, the list is as good, unless time is up`(code: StorageError.Code) throws {
+        let source = try GlusterSource(GlusterSourceTests.definition())
+        func problems() throws(StorageError) -> [Problem] {
+            try source.problems(GlusterFixture.context()) { () throws(StorageError) in throw StorageError(code, "it") }
+        }
+        if code == .timedOut || code == .cancelled {
+            #expect(throws: StorageError.self) { try problems() }
+        } else {
+            #expect(try problems().isEmpty)
+        }
+    }
+
     @Test func `A broken volume file has no bricks`() {
         for text in ["", "volume\n", "option remote-host h\nend-volume", "volume a\ntype protocol/client\nend-volume"] {
-            #expect(BrickList(volumeFile: Array(text.utf8)).count == 0)
+            #expect(BrickList(volumeFile: Array(text.utf8)).hosts.isEmpty)
         }
     }
 }

@@ -35,8 +35,6 @@ struct BrickList: Sendable, Hashable {
         }
     }
 
-    var count: Int { hosts.values.reduce(0) { $0 + $1.count } }
-
     /// The bricks that don't answer.
     ///
     /// A brick tells its own path, and the name that its host has for itself, which needn't be the one that clients know it by: bricks of the

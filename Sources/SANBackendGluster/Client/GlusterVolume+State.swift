@@ -15,9 +15,9 @@ extension GlusterVolume {
         }
     }
 
-    /// The bricks of the volume that the client doesn't reach: nothing where it can't be told.
+    /// The bricks of the volume that the client doesn't reach.
     ///
-    /// - Throws: `unavailable`.
+    /// - Throws: what keeps it from being told.
     func missingBricks() throws(StorageError) -> [BrickList.Missing] {
         var file = [CChar](repeating: 0, count: 1 << 20)
         let connection = try unsafe connection
@@ -27,11 +27,7 @@ extension GlusterVolume {
         }
         guard count > 0 else { return [] }
         let bricks = BrickList(volumeFile: file.prefix(Int(count)).map { UInt8(bitPattern: $0) })
-        do throws(StorageError) {
-            return bricks.missing(from: try text(of: "glusterfs.pathinfo", at: "/"))
-        } catch  where error.code == .unsupported || error.code == .backendFailure {
-            return []
-        }
+        return bricks.missing(from: try text(of: "glusterfs.pathinfo", at: "/"))
     }
 
     private func text(of attribute: String, at path: String) throws(StorageError) -> String {
