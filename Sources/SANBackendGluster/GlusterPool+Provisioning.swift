@@ -10,7 +10,7 @@ extension GlusterPool: VolumeEncryption {
     ///
     /// It gets its name when it is whole.
     ///
-    /// - Throws: `already_exists`, `invalid_argument`, `unsupported`, `unavailable` where `qemu-img` is missing or a brick is down.
+    /// - Throws: `already_exists`, `invalid_argument` (for an absolute path of a backing file too), `unsupported`, `unavailable` where `qemu-img` is missing or a brick is down.
     public func createVolume(
         _ request: VolumeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
@@ -23,6 +23,7 @@ extension GlusterPool: VolumeEncryption {
             try await makeCopy(name, plan, of: origin, context)
             return .changed(try await inspect(name, in: context.renewed))
         }
+        try refuseLocalBacking(plan)
         switch plan.kind {
         case .folder: try await makeFolder(name, plan, context)
         case .raw(let allocation):
@@ -132,6 +133,15 @@ extension GlusterPool: VolumeEncryption {
                 try await fill(staging, with: plan, format, options, capacity, passphrase, draft, context.renewed)
             }
         }
+    }
+
+    /// The header would name a file of whichever host runs QEMU.
+    private func refuseLocalBacking(_ plan: CreationPlan) throws(StorageError) {
+        guard let backing = plan.backing, backing.name.hasPrefix("/") else { return }
+        throw StorageError(
+            .invalidArgument,
+            "The backing store '\(backing.name.printable)' would be a file of the host that runs QEMU, and none of the Gluster volume: give the name relative to the pool's folder",
+            subject: .volume(plan.name.text))
     }
 
     /// The document's, else that of the backing file, which must be a file of this pool then.

@@ -126,7 +126,9 @@ extension GlusterPool {
         for header: ImageHeader, _ name: String, _ context: OperationContext
     ) async throws(StorageError) -> ByteCount? {
         guard header.backing != nil, let old = header.capacity else { return nil }
-        if let sibling = header.sibling(in: source.path) {
+        // QEMU takes a name that begins with a slash for a file of the host that it runs on (`path_combine` keeps it as it is).
+        let isLocal = header.backing?.name.first == UInt8(ascii: "/")
+        if !isLocal, let sibling = header.sibling(in: source.path) {
             let source = source
             let found = try await call("the backing file '\(sibling.name)'", context) { volume throws(StorageError) in
                 var reader = GlusterReader(volume: volume, source: source)

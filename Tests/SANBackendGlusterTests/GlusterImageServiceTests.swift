@@ -105,6 +105,43 @@ import Testing
         #expect(second.definition.capacity == ByteCount(4 << 20))
     }
 
+    /// QEMU takes such a name for a file of the host that it runs on.
+    @Test func `An absolute name is no file of the volume: none is made with it, and its overlay grows over zeros`()
+        async throws
+    {
+        try await fixture.make("base", ByteCount(1 << 20))
+        let name = "/\(fixture.folder)/base"
+        for capacity in [ByteCount(1 << 20), nil] {
+            let error = await #expect(throws: StorageError.self) {
+                try await create("v", capacity, .qcow2) { $0.backingStore = BackingStore(path: name, format: .raw) }
+            }
+            #expect(error?.code == .invalidArgument && error?.message.contains("relative") == true)
+        }
+        let image = fixture.local.appending("in.qcow2")
+        try await qemu(["create", "-q", "-f", "qcow2", "-u", "-b", name, "-F", "raw", image.string, "1M"])
+        let empty = try await fixture.make("v", 0)
+        // In whole sectors, which is all that QEMU reads.
+        var header = try LocalEnds.read(image)
+        header += [UInt8](repeating: 0, count: (512 - header.count % 512) % 512)
+        _ = try await fixture.upload(header, to: empty)
+        let volume = try await resize(try await fixture.pool.inspect(empty, in: GlusterFixture.context()), to: 2 << 20)
+        // The host's file of that name may be longer than the volume's.
+        let (copy, base) = (fixture.local.appending("image"), fixture.local.appending("base"))
+        try LocalEnds.write(try LocalEnds.read(fixture.onBrick("v")), to: copy)
+        try LocalEnds.write([UInt8](repeating: 0xEE, count: 4 << 20), to: base)
+        try await qemu(["rebase", "-f", "qcow2", "-u", "-b", base.string, "-F", "raw", copy.string])
+        let raw = fixture.local.appending("raw")
+        try await qemu(["convert", "-f", "qcow2", "-O", "raw", copy.string, raw.string])
+        let bytes = try LocalEnds.read(raw)
+        #expect(bytes.count == 2 << 20 && bytes.prefix(1 << 20).allSatisfy { $0 == 0xEE })
+        #expect(bytes.dropFirst(1 << 20).allSatisfy { $0 == 0 })
+        // A clone's document repeats what the listing shows.
+        let clone = try await create("c", nil, .qcow2, from: .init(volume: volume, pool: fixture.pool)) {
+            $0.backingStore = volume.definition.backingStore
+        }
+        #expect(clone.definition.backingStore?.path == name)
+    }
+
     @Test(arguments: [VolumeFormat.raw, .qcow2])
     func `Encrypted volumes are made, resized and told from those with another secret`(
         format: VolumeFormat
