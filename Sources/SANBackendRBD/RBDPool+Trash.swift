@@ -25,10 +25,15 @@ extension RBDPool: VolumeTrash {
         _ volume: Volume, keeping time: Duration, in context: OperationContext
     ) async throws(StorageError) -> TrashedVolume {
         let seconds = UInt64(clamping: time.components.seconds)
-        let (name, capacity, snapshots) = (volume.name, volume.definition.capacity, volume.snapshots)
+        let name = volume.name
         return try await withConnection(in: context, waitingFor: "the image '\(name.printable)'") {
             connection throws(StorageError) in
-            try OpenImage.refuseUsed(volume, connection)
+            let (size, snapshots) = try {
+                () throws(StorageError) in
+                let image = try OpenImage(volume, readOnly: true, connection)
+                try image.refuseUsed()
+                return (try image.sizeAndOrder().size, try image.snapshots().count)
+            }()
             try connection.moveToTrash(name, keeping: seconds)
             guard var moved = try connection.trash().first(where: { $0.id == volume.image?.id }) else {
                 throw StorageError(
@@ -36,7 +41,7 @@ extension RBDPool: VolumeTrash {
                     "Another image was called '\(name.printable)' by now, and was moved to the trash: restore it, and refresh the pool",
                     subject: .volume(name.printable))
             }
-            (moved.capacity, moved.snapshots) = (capacity, snapshots)
+            (moved.capacity, moved.snapshots) = (ByteCount(size), snapshots)
             return moved
         }
     }
