@@ -71,19 +71,19 @@ bench_gluster() {
     # On the brick itself: the first look at each, by the start of the pool, makes it Gluster's.
     for file in $(seq 1 10000); do echo "$gluster_brick/v/many/v$file.qcow2"; done |
         xargs -n 500 sh -c 'for f; do cp --sparse=always "$0" "$f"; done' "$work/one.image"
-    gluster_pool many /many >"$work/gmany.xml"
-    define_both many "$work/gmany.xml"
-    expect "volumes of sanctl" "$("$sanctl" -q volume list many | grep -c 'gluster://')" 10000
-    expect "volumes of libvirt" "$(peer vol-list many | grep -c 'gluster://')" 10000
-    theirs=$(runs=3 peer_time pool-refresh many)
+    gluster_pool gmany /many >"$work/gmany.xml"
+    define_both gmany "$work/gmany.xml"
+    expect "volumes of sanctl" "$("$sanctl" -q volume list gmany | grep -c 'gluster://')" 10000
+    expect "volumes of libvirt" "$(peer vol-list gmany | grep -c 'gluster://')" 10000
+    theirs=$(runs=3 peer_time pool-refresh gmany)
     # A pool that starts has no last list: every header is read.
     first_refresh() {
-        "$sanctl" -q pool stop many
-        once "$sanctl" -q pool start many
+        "$sanctl" -q pool stop gmany
+        once "$sanctl" -q pool start gmany
     }
     ours=$(for _ in $(seq 1 "$runs"); do first_refresh; done | median)
     row_of_times "gluster start, 10,000 qcow2 files" "$ours" "$theirs" 0.500
-    ours=$(wall "$sanctl" pool refresh many)
+    ours=$(wall "$sanctl" pool refresh gmany)
     row_of_times "gluster refresh, 10,000 qcow2 files" "$ours" "$theirs" 0.100
 
     gluster_pool bulk / >"$work/gbulk.xml"

@@ -164,11 +164,11 @@ XML
         peer pool-destroy "$allocation" >/dev/null
     done
 
-    rbd_document many many default >"$work/cmany.xml"
+    rbd_document cmany many default >"$work/cmany.xml"
     "$sanctl" -q pool define "$work/cmany.xml"
-    "$sanctl" -q pool start many
+    "$sanctl" -q pool start cmany
     small=$(peak_memory "$sanctl" pool refresh none)
-    large=$(peak_memory "$sanctl" pool refresh many)
+    large=$(peak_memory "$sanctl" pool refresh cmany)
     memory=$(awk -v a="${large% MB}" -v b="${small% MB}" 'BEGIN { printf "%.1f", a - b }')
     row "memory of 10,000 images beyond that of none" "$memory MB" "" "" "<= 60 MB" "$(met "$memory" "<=" 60)"
 
