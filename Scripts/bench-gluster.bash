@@ -82,7 +82,7 @@ bench_gluster() {
         once "$sanctl" -q pool start gmany
     }
     ours=$(for _ in $(seq 1 "$runs"); do first_refresh; done | median)
-    row_of_times "gluster start, 10,000 qcow2 files" "$ours" "$theirs" 0.500
+    row "gluster start, 10,000 qcow2 files" "$(milliseconds "$ours")" "$(milliseconds "$theirs")" "$(ratio "$ours" "$theirs")" "" ""
     ours=$(wall "$sanctl" pool refresh gmany)
     row_of_times "gluster refresh, 10,000 qcow2 files" "$ours" "$theirs" 0.100
 
