@@ -142,7 +142,7 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
 
 /// How long is waited for what comes by itself.
 struct SessionPace: Sendable, Hashable {
-    /// For the disks, links and maps of LUNs that a scan has found.
+    /// For the next of the disks, links and maps of LUNs that a scan has found.
     var disks: Duration
     /// For portals that haven't answered when the LUNs of the others are there.
     var portals: Duration

@@ -4,16 +4,13 @@ import SANModel
 
 // The LUNs of the pool's sessions: found by scans of our own, as sessions are made without one (L15).
 extension ISCSIPool {
-    /// What tells that a LUN has come: its unit, its disk, its map.
-    static let subsystems: Set<String> = ["scsi", "block"]
-
     /// Scans every session for LUNs, all at once, and waits for the disks of those that are new.
     ///
     /// - Returns: what went wrong; what is there can be listed all the same.
     func findUnits(of sessions: [ISCSISession], in context: OperationContext) async throws(StorageError)
         -> [StorageError]
     {
-        let known = Set(try await units(of: sessions, until: context.deadline).map(\.hctl))
+        let known = try await addresses(of: sessions, until: context.deadline)
         // What remains is for reading what is there.
         let limit = min(context.deadline.part(3, of: 4), .after(backend.pace.scan))
         var problems: [StorageError] = []
@@ -25,9 +22,14 @@ extension ISCSIPool {
         }
         problems += outcomes.compactMap(\.self)
         if Task.isCancelled { throw StorageError(.cancelled, "Cancelled while the LUNs were looked for") }
-        let now = Set(try await units(of: sessions, until: context.deadline).map(\.hctl))
-        guard !now.isSubset(of: known) else { return problems }
-        try await awaitDisks(of: sessions, until: min(limit, .after(backend.pace.disks)))
+        let new = try await addresses(of: sessions, until: context.deadline).subtracting(known)
+        do throws(StorageError) {
+            try await UnitArrival(host: host, events: backend.events, awaitsMaps: true).wait(
+                for: new, named: "the disks of \(source.target.printable)", quiet: backend.pace.disks, until: limit)
+        } catch {
+            // A LUN that lacks something is listed with that problem.
+            guard error.code == .timedOut || error.code == .unavailable else { throw error }
+        }
         return problems
     }
 
@@ -53,45 +55,16 @@ extension ISCSIPool {
         }
     }
 
-    /// Waits until every LUN has its disk, udev has named it, and its map is there where multipathd has taken it.
-    ///
-    /// A LUN that lacks something at the end is listed with that problem.
-    private func awaitDisks(of sessions: [ISCSISession], until deadline: Deadline) async throws(StorageError) {
-        let (host, identifiers) = (host, Set(sessions.map(\.identifier)))
-        let target = source.target
-        do throws(StorageError) {
-            try await backend.events.wait(
-                for: "the disks of \(target.printable)", in: Self.subsystems, until: deadline
-            ) { () throws(StorageError) -> Void? in
-                for session in try ISCSISession.all(target: target, on: host)
-                where identifiers.contains(session.identifier) {
-                    for unit in try session.units() where try !unit.isReady() { return nil }
-                }
-                return ()
-            }
-        } catch {
-            guard error.code == .timedOut || error.code == .unavailable else { throw error }
-        }
-    }
-
-    func units(of sessions: [ISCSISession], until deadline: Deadline) async throws(StorageError) -> [SCSIUnit] {
+    private func addresses(
+        of sessions: [ISCSISession], until deadline: Deadline
+    ) async throws(StorageError) -> Set<HCTL> {
         try await withBlockingThread(
             named: "san-iscsi", until: deadline, waitingFor: "the LUNs of \(source.target.printable)"
         ) { () throws(StorageError) in
-            var units: [SCSIUnit] = []
-            for session in sessions { units += try session.units() }
-            return units
+            var addresses: Set<HCTL> = []
+            for session in sessions { addresses.formUnion(try session.unitFolders().map(\.hctl)) }
+            return addresses
         }
-    }
-}
-
-extension SCSIUnit {
-    /// Whether nothing more will come of it: a disk has its device, udev's links, and its map where multipathd says that it is a path.
-    func isReady() throws(StorageError) -> Bool {
-        guard deviceType == .disk else { return true }
-        guard let block, let udev, udev.isInitialized else { return false }
-        guard udev[property: "DM_MULTIPATH_DEVICE_PATH"] == "1" else { return true }
-        return try block.multipathMap() != nil
     }
 }
 

@@ -112,10 +112,10 @@ public struct ISCSIPool: VolumeInspection {
         if let name {
             paths = paths.filter { name == $0.unit.hctl.unitName || name.hasPrefix($0.unit.hctl.unitName + ":") }
         }
-        let host = host
+        let (host, own) = (host, Set(paths.map(\.unit.hctl)))
         let others = try await withBlockingThread(
             named: "san-iscsi", until: deadline, waitingFor: "the units of this host"
-        ) { () throws(StorageError) in try SCSIUnit.all(on: host) }
+        ) { () throws(StorageError) in try SCSIUnit.all(besides: own, on: host) }
         var findings = try await volumes.findings(of: paths.map(\.unit), among: others, until: deadline)
         if removingGone, !findings.gone.isEmpty {
             let kept = try await removeGone(paths.filter { findings.gone.contains($0.unit.hctl) }, in: context)

@@ -58,6 +58,7 @@ final class PlayedHBA: HBAControl {
             try host.add(Capture.units)
             if script.withLock({ $0.hasUdev }) { try host.add(Capture.udev) }
         }
+        // Of which unit it is isn't told: all that are waited for are looked at.
         events.post(added: "/devices/block/sdc")
     }
 

@@ -76,13 +76,3 @@ public struct PortSight: Sendable, Hashable {
             .busy, "\(port.name) is settling: \(reason); look again in a moment", subject: .host(port.name))
     }
 }
-
-extension SCSIUnit {
-    /// Whether nothing is to be waited for: a disk has its block device, and udev has seen it.
-    ///
-    /// Other types may never get one.
-    public var isSettled: Bool {
-        guard deviceType == .disk else { return true }
-        return block != nil && udev?.isInitialized == true
-    }
-}

@@ -6,7 +6,7 @@ extension VirtualHBAs {
     ///
     /// - Parameters:
     ///   - known: units that were there before: what they lack won't come.
-    ///   - patience: how long at most, within the deadline.
+    ///   - patience: how long at most nothing may be heard of any of them.
     /// - Throws: `cancelled`, `permission_denied`, `host_failure`.
     public func awaitDisks(
         of scsiHost: SCSIHost, besides known: Set<HCTL>, for patience: Duration, until deadline: Deadline
@@ -16,13 +16,9 @@ extension VirtualHBAs {
             let found = try await withBlockingThread(
                 named: "san-look", until: deadline, waitingFor: "the units of \(scsiHost.name)"
             ) { () throws(StorageError) in try SCSIUnit.addresses(ofHost: number, on: host) }
-            guard !Set(found).isSubset(of: known) else { return }
-            try await events.wait(
-                for: "the disks of \(scsiHost.name)", in: VirtualHBAs.subsystems, until: min(.after(patience), deadline)
-            ) { () throws(StorageError) -> Void? in
-                let units = try SCSIUnit.all(ofHost: number, on: host)
-                return units.allSatisfy { known.contains($0.hctl) || $0.isSettled } ? () : nil
-            }
+            try await UnitArrival(host: host, events: events, awaitsMaps: false).wait(
+                for: Set(found).subtracting(known), named: "the disks of \(scsiHost.name)", quiet: patience,
+                until: deadline)
         } catch {
             // The units that have no disk yet are listed with that problem.
             guard error.code == .timedOut else { throw error }

@@ -80,12 +80,21 @@ public struct ISCSISession: Sendable, Hashable {
 
     /// The logical units of the session's target, sorted.
     public func units() throws(StorageError) -> [SCSIUnit] {
+        // One that is gone by now is no unit of the target's.
+        try mapOnThreads(unitFolders(), named: "san-units") { hctl, folder throws(StorageError) in
+            try SCSIUnit(hctl, folder)
+        }.compactMap(\.self)
+    }
+
+    /// Where the units of the session's target are, sorted, without reading what they are.
+    ///
+    /// - Throws: `permission_denied`, `host_failure`.
+    public func unitFolders() throws(StorageError) -> [(hctl: HCTL, folder: SysfsFolder)] {
         // A hardware initiator has one SCSI host for all its sessions: the target's folder is below the session's.
-        var units: [SCSIUnit] = []
+        var units: [(hctl: HCTL, folder: SysfsFolder)] = []
         for name in try folder.names() where name.hasPrefix("target") {
             for entry in try folder[name].names() {
-                guard let hctl = HCTL(entry), let unit = try SCSIUnit(hctl, folder[name][entry]) else { continue }
-                units.append(unit)
+                if let hctl = HCTL(entry) { units.append((hctl, folder[name][entry])) }
             }
         }
         return units.sorted { $0.hctl < $1.hctl }

@@ -25,10 +25,14 @@ public struct SCSIUnit: Sendable, Hashable {
 
     /// The units of a SCSI host, or of all of them, sorted.
     ///
+    /// - Parameter known: units that needn't be read again.
     /// - Throws: `permission_denied`, `host_failure`.
-    public static func all(ofHost number: UInt32? = nil, on host: HostRoot) throws(StorageError) -> [SCSIUnit] {
+    public static func all(
+        ofHost number: UInt32? = nil, besides known: Set<HCTL> = [], on host: HostRoot
+    ) throws(StorageError) -> [SCSIUnit] {
         let bus = SysfsFolder("/sys/bus/scsi/devices", on: host)
-        let addresses = try bus.names().compactMap { HCTL($0) }.filter { number == nil || $0.host == number }.sorted()
+        let addresses = try bus.names().compactMap { HCTL($0) }
+            .filter { (number == nil || $0.host == number) && !known.contains($0) }.sorted()
         return try mapOnThreads(addresses, named: "san-units") { hctl throws(StorageError) in
             // One that is gone by now is no unit of the host's.
             try bus.target(of: hctl.description).flatMap { folder throws(StorageError) in try SCSIUnit(hctl, folder) }
