@@ -8,6 +8,7 @@ DESTDIR ?=
 SECONDS ?= 60
 FILTER ?=
 RELEASE := swift build --configuration release --static-swift-stdlib --disable-local-rpath --product sanctl
+STOPWATCH := $(RELEASE:sanctl=san-stopwatch)
 BINARY = $$($(RELEASE) --show-bin-path)/sanctl
 
 .PHONY: help setup build release test unit component service lab-test lint format demo lab bench fuzz docs install clean
@@ -58,6 +59,7 @@ lab: ## Try things as root on a SAN of your own: a shell in a guest with iSCSI, 
 bench: ## Measure against libvirt and qemu-img on the same servers, as ratios
 	@Scripts/setup build demo bench
 	@$(RELEASE)
+	@$(STOPWATCH)
 	@Scripts/bench "$(BINARY)"
 
 fuzz: ## Fuzz the XML reader for SECONDS (60)

@@ -132,6 +132,9 @@ let package = Package(
             swiftSettings: settings
         ),
         .executableTarget(
+            name: "san-stopwatch", dependencies: ["SANCommands"], path: "Tests/Stopwatch", swiftSettings: settings
+        ),
+        .executableTarget(
             name: "san-engine-probe", dependencies: ["SANEngine", "SANXML", "SANHost", "SANModel", system, logging],
             path: "Tests/Probe", swiftSettings: settings
         ),
