@@ -26,7 +26,7 @@ extension RBDPool: VolumeCloning {
         try await ImageCloning(
             steps: RBDCloneSteps(
                 pool: self, parentPool: parentPool, parent: request.origin.volume, name: name,
-                capacity: request.capacity?.bytes, context: context),
+                context: context),
             snapshot: request.snapshot
         ).run()
         return .changed(try await read(name, in: context.renewed))

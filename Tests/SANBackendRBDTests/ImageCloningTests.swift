@@ -66,8 +66,6 @@ private final class FakeSteps: CloneSteps {
 
     func deleteClone(_ name: String) async throws(StorageError) { state.withLock { $0.clones[name] = nil } }
 
-    func grow(_ name: String) async throws(StorageError) { try step { _ in } }
-
     func publish(_ name: String) async throws(StorageError) {
         try step { state in
             state.clones["clone"] = state.clones[name]
@@ -79,7 +77,7 @@ private final class FakeSteps: CloneSteps {
 @Suite struct ImageCloningTests {
     @Test(
         "a clone that fails at any step leaves no snapshot and no image behind",
-        arguments: [(false, 5), (true, 6)], [false, true])
+        arguments: [(false, 4), (true, 5)], [false, true])
     func failsAtEachStep(_ kind: (wantsProtection: Bool, steps: Int), takesEffect: Bool) async throws {
         for step in 1...kind.steps {
             var state = FakeSteps.State()
@@ -107,7 +105,7 @@ private final class FakeSteps: CloneSteps {
         }
     }
 
-    @Test("a snapshot of the user's own is protected only as long as a clone stands on it", arguments: [1, 2, 3, 4])
+    @Test("a snapshot of the user's own is protected only as long as a clone stands on it", arguments: [1, 2, 3])
     func givesSnapshotsBack(_ step: Int) async throws {
         var state = FakeSteps.State()
         state.wantsProtection = true

@@ -16,8 +16,6 @@ protocol CloneSteps: Sendable {
     func clone(_ snapshot: String, as name: String) async throws(StorageError) -> Bool
     /// Does nothing where there is none.
     func deleteClone(_ name: String) async throws(StorageError)
-    /// Makes the clone as large as it is to be.
-    func grow(_ name: String) async throws(StorageError)
     /// Gives the clone its name.
     func publish(_ name: String) async throws(StorageError)
 }
@@ -55,7 +53,6 @@ struct ImageCloning<Steps: CloneSteps>: Sendable {
                     .backendFailure, "The cluster doesn't clone the snapshot '\(parent.printable)', protected or not")
             }
         }
-        try await steps.grow(staged)
         try await steps.publish(staged)
     }
 

@@ -11,8 +11,6 @@ struct RBDCloneSteps: CloneSteps {
     let parent: Volume
     /// The clone's name.
     let name: String
-    /// In bytes; nil for its parent's size.
-    let capacity: UInt64?
     let context: OperationContext
 
     func reusableSnapshot() async throws(StorageError) -> String? {
@@ -86,15 +84,6 @@ struct RBDCloneSteps: CloneSteps {
 
     func deleteClone(_ staged: String) async throws(StorageError) {
         try await inChild(undoing: true) { connection throws(StorageError) in try connection.removeIfThere(staged) }
-    }
-
-    func grow(_ staged: String) async throws(StorageError) {
-        guard let capacity else { return }
-        try await inChild { connection throws(StorageError) in
-            let image = try OpenImage(staged, readOnly: false, connection)
-            guard try image.sizeAndOrder().size < capacity else { return }
-            try image.resize(to: capacity, allowsShrink: false)
-        }
     }
 
     func publish(_ staged: String) async throws(StorageError) {

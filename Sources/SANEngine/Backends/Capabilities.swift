@@ -56,14 +56,11 @@ public struct CloneRequest: Sendable {
     public var origin: VolumeRequest.Origin
     /// Of the origin; nil for what it holds now.
     public var snapshot: String?
-    /// What the clone is to have at least; nil for its origin's size.
-    public var capacity: ByteCount?
 
-    public init(name: String, origin: VolumeRequest.Origin, snapshot: String? = nil, capacity: ByteCount? = nil) {
+    public init(name: String, origin: VolumeRequest.Origin, snapshot: String? = nil) {
         self.name = name
         self.origin = origin
         self.snapshot = snapshot
-        self.capacity = capacity
     }
 }
 
