@@ -15,7 +15,7 @@ import Testing
         let header = try ImageHeader(answers: Self.answers)
         #expect(header.size == 5 << 20 && header.objectSize == 4 << 20 && header.objectCount == 2)
         #expect(header.firstObject(of: "abc", in: 2) == "rbd_data.2.abc.0000000000000000" && header.dataPool == 5)
-        #expect(header.features == 61 && header.hasObjectMap && header.snapshots == 2)
+        #expect(header.features.rawValue == 61 && header.hasObjectMap && header.snapshots == 2)
         #expect(header.parent == ImageHeader.Parent(pool: 3, namespace: "ns", image: "abc"))
     }
 

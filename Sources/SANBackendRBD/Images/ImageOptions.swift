@@ -18,13 +18,14 @@ final class ImageOptions {
             set(RBD_IMAGE_OPTION_STRIPE_COUNT, striping.count)
         }
         if let pool = settings.dataPool {
+            // Refused only for an option that librbd doesn't know; whether there is such a pool is asked when the image is made.
             _ = unsafe CephLibrary.functions.rbd_image_options_set_string(
-                handle, Int32(RBD_IMAGE_OPTION_DATA_POOL), pool)  // refused as above
+                handle, Int32(RBD_IMAGE_OPTION_DATA_POOL), pool)
         }
         if var features = settings.features {
             // librbd wants it named where there are features and stripes.
             if settings.striping != nil { features.insert(.striping) }
-            set(RBD_IMAGE_OPTION_FEATURES, features.reduce(0) { $0 | $1.mask })
+            set(RBD_IMAGE_OPTION_FEATURES, ImageFeatures(features).rawValue)
         }
     }
 

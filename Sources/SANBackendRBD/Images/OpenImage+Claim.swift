@@ -15,7 +15,7 @@ extension OpenImage {
         let image = try OpenImage(volume, readOnly: false, connection)
         // A virtual machine would give the lock away when it is asked, and then fail to write.
         try image.refuseUsed(besidesThis: true)
-        guard try image.features() & OpenImage.exclusiveLock != 0 else { return image }
+        guard try image.features().contains(.exclusiveLock) else { return image }
         let result = unsafe CephLibrary.functions.rbd_lock_acquire(image.handle, RBD_LOCK_MODE_EXCLUSIVE)
         try image.check(result, cannot: "lock")
         // Who came in between is in time to be seen, and too late to write.
@@ -41,9 +41,6 @@ extension OpenImage {
                 subject: .volume(name.printable))
         }
     }
-
-    /// `RBD_FEATURE_EXCLUSIVE_LOCK` of `librbd.h`.
-    private static let exclusiveLock: UInt64 = 1 << 2
 }
 
 extension [String] {

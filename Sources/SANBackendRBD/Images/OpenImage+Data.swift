@@ -9,8 +9,8 @@ extension OpenImage {
     func data(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
         let (features, flags) = (try features(), try flags())
         // Before Ceph 16.2.8 fast-diff's answers are wrong for stripes, and where the range begins within an object (Ceph PR 44483).
-        let isStriped = features & ImageSettings.Feature.striping.mask != 0
-        let isFast = features & Feature.fastDiff != 0 && flags & Feature.fastDiffInvalid == 0 && !isStriped
+        let isFast =
+            features.contains(.fastDiff) && !flags.contains(.fastDiffInvalid) && !features.contains(.striping)
         let object = UInt64(1) << UInt64(min(try sizeAndOrder().order, 40))
         let start = range.lowerBound - range.lowerBound % object
         let found = FoundData()

@@ -8,8 +8,8 @@ extension OpenImage {
         var settings = ImageSettings()
         settings.objectSize = ByteCount(1 << UInt64(min(try sizeAndOrder().order, 40)))
         let features = try features()
-        settings.features = Set(ImageSettings.Feature.allCases.filter { features & $0.mask != 0 })
-        if features & ImageSettings.Feature.striping.mask != 0 {
+        settings.features = features.chosen
+        if features.contains(.striping) {
             var (unit, count): (UInt64, UInt64) = (0, 0)
             try check(unsafe functions.rbd_get_stripe_unit(handle, &unit), cannot: "read the stripes of")
             try check(unsafe functions.rbd_get_stripe_count(handle, &count), cannot: "read the stripes of")

@@ -111,7 +111,7 @@ extension OpenImage {
         guard try snapshots().contains(where: { $0.name == snapshot }) else {
             throw noSnapshot(snapshot)
         }
-        guard try !id().isEmpty, try features() & Feature.layering != 0 else {
+        guard try !id().isEmpty, try features().contains(.layering) else {
             throw StorageError(
                 .unsupported,
                 "No clone can stand on the image '\(shown)', which lacks the feature 'layering': copy it with create-from",
@@ -132,7 +132,7 @@ extension OpenImage {
         let known = try snapshots().filter { ImageNaming.isForClones($0.name) }
         let size = try sizeAndOrder().size
         guard let last = known.max(by: { $0.id < $1.id }), last.size == size else { return nil }
-        guard try features() & Feature.fastDiff != 0, try flags() & Feature.fastDiffInvalid == 0 else { return nil }
+        guard try features().contains(.fastDiff), try !flags().contains(.fastDiffInvalid) else { return nil }
         let result = unsafe CephLibrary.functions.rbd_diff_iterate2(
             handle, last.name, 0, size, 1, 1, { _, _, _, _ in OpenImage.foundChange }, nil)
         if result == OpenImage.foundChange { return nil }
@@ -142,17 +142,4 @@ extension OpenImage {
 
     /// What the first piece that differs ends a comparison with: ECANCELED.
     private static let foundChange: Int32 = -125
-
-    enum Feature {
-        static let layering: UInt64 = 1 << 0
-        static let fastDiff: UInt64 = 1 << 4
-        /// `RBD_FLAG_FAST_DIFF_INVALID`.
-        static let fastDiffInvalid: UInt64 = 1 << 1
-    }
-
-    func flags() throws(StorageError) -> UInt64 {
-        var flags: UInt64 = 0
-        try check(unsafe CephLibrary.functions.rbd_get_flags(handle, &flags), cannot: "read the flags of")
-        return flags
-    }
 }

@@ -52,7 +52,7 @@ final class OpenImage: Sendable {
     /// Of format 1, which has no features, and whose snapshots aren't counted here.
     func header() throws(StorageError) -> ImageHeader {
         let (size, order) = try sizeAndOrder()
-        return ImageHeader(order: order, size: size, features: 0, flags: 0)
+        return ImageHeader(order: order, size: size, features: [], flags: [])
     }
 
     func sizeAndOrder() throws(StorageError) -> (size: UInt64, order: UInt8) {
@@ -73,12 +73,17 @@ final class OpenImage: Sendable {
         return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// `RBD_FEATURE_…` of `librbd.h`.
-    func features() throws(StorageError) -> UInt64 {
+    func features() throws(StorageError) -> ImageFeatures {
         var features: UInt64 = 0
         try check(
             unsafe CephLibrary.functions.rbd_get_features(handle, &features), cannot: "read the features of")
-        return features
+        return ImageFeatures(rawValue: features)
+    }
+
+    func flags() throws(StorageError) -> ImageFlags {
+        var flags: UInt64 = 0
+        try check(unsafe CephLibrary.functions.rbd_get_flags(handle, &flags), cannot: "read the flags of")
+        return ImageFlags(rawValue: flags)
     }
 
     /// A client that has it open for writing.

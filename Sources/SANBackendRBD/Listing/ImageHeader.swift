@@ -4,10 +4,8 @@ struct ImageHeader: Sendable, Hashable {
     var order: UInt8
     /// In bytes.
     var size: UInt64
-    /// `RBD_FEATURE_…` of `librbd.h`.
-    var features: UInt64
-    /// `RBD_FLAG_…` of `librbd.h`.
-    var flags: UInt64
+    var features: ImageFeatures
+    var flags: ImageFlags
     /// Nil where there are more than are counted.
     var snapshots: Int?
     var parent: Parent?
@@ -49,8 +47,8 @@ struct ImageHeader: Sendable, Hashable {
     /// How many objects the image has where all are there.
     var objectCount: UInt64 { size / objectSize + (size % objectSize == 0 ? 0 : 1) }
 
-    /// `RBD_FEATURE_OBJECT_MAP` without `RBD_FLAG_OBJECT_MAP_INVALID`.
-    var hasObjectMap: Bool { features & 1 << 3 != 0 && flags & 1 == 0 }
+    /// Whether it has one to be trusted.
+    var hasObjectMap: Bool { features.contains(.objectMap) && !flags.contains(.objectMapInvalid) }
 }
 
 extension ImageHeader {
@@ -65,9 +63,9 @@ extension ImageHeader {
         // librbd's own limits are 12 and 25; what can't be shifted makes no sense at all.
         guard (9...40).contains(order) else { throw DamagedAnswer() }
         decoder = CephDecoder(features)
-        self.features = try decoder.number64()
+        self.features = ImageFeatures(rawValue: try decoder.number64())
         decoder = CephDecoder(flags)
-        self.flags = try decoder.number64()
+        self.flags = ImageFlags(rawValue: try decoder.number64())
         snapshots = try answers[3].map { answer throws(DamagedAnswer) in
             var decoder = CephDecoder(answer)
             _ = try decoder.number64()

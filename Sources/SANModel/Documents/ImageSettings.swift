@@ -36,19 +36,6 @@ public struct ImageSettings: Sendable, Hashable {
         case deepFlatten = "deep-flatten"
         case journaling
 
-        /// `RBD_FEATURE_…` of `rbd/features.h`.
-        public var mask: UInt64 {
-            switch self {
-            case .layering: 1 << 0
-            case .striping: 1 << 1
-            case .exclusiveLock: 1 << 2
-            case .objectMap: 1 << 3
-            case .fastDiff: 1 << 4
-            case .deepFlatten: 1 << 5
-            case .journaling: 1 << 6
-            }
-        }
-
         /// What it doesn't work without.
         public var requirement: Feature? {
             switch self {
@@ -58,7 +45,11 @@ public struct ImageSettings: Sendable, Hashable {
             }
         }
 
-        public static func < (left: Feature, right: Feature) -> Bool { left.mask < right.mask }
+        /// In the order above, which is Ceph's.
+        public static func < (left: Feature, right: Feature) -> Bool {
+            let order = allCases
+            return (order.firstIndex(of: left) ?? 0) < (order.firstIndex(of: right) ?? 0)
+        }
 
         /// All names, for messages.
         public static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
