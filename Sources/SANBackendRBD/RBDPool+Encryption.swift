@@ -23,13 +23,18 @@ extension RBDPool: VolumeEncryption {
         }
         let encryption = ImageEncryption(isSecond: isSecond, isStrong: isStrong, passphrase: passphrase)
         // LUKS 2 encrypts blocks of 4 KiB.
-        let (capacity, overflow) = wanted.addingReportingOverflow((4096 - wanted % 4096) % 4096 + Self.room)
-        guard !overflow, capacity <= UInt64(Int64.max) else {
-            throw StorageError(
-                .invalidArgument, "An encrypted image has at most 2^63 - 1 bytes, its header included",
-                subject: .volume(name.printable))
-        }
+        let (capacity, overflow) = wanted.addingReportingOverflow((4096 - wanted % 4096) % 4096)
         let shown = name.printable
+        @Sendable func whole(_ room: UInt64) throws(StorageError) -> UInt64 {
+            let (size, isTooMuch) = capacity.addingReportingOverflow(room)
+            guard !overflow, !isTooMuch, size <= UInt64(Int64.max) else {
+                throw StorageError(
+                    .invalidArgument, "An encrypted image has at most 2^63 - 1 bytes, its header included",
+                    subject: .volume(shown))
+            }
+            return size
+        }
+        let usual = try whole(Self.usualRoom)
         let staged = ImageNaming.unfinished()
         var undo = UndoList()
         do throws(StorageError) {
@@ -41,10 +46,10 @@ extension RBDPool: VolumeEncryption {
             try await step(in: context, waitingFor: "the encryption of the image '\(shown)'") {
                 connection throws(StorageError) in
                 try connection.refuse(name)
-                try connection.make(staged, capacity, settings)
-                try OpenImage(staged, readOnly: false, connection).format(encryption)
+                try connection.make(staged, usual, settings)
+                try Self.format(staged, encryption, connection) { room throws(StorageError) in try whole(room) }
                 // Opened anew, as it is and not as the guest sees it.
-                try Self.fit(staged, capacity - Self.room, connection)
+                try Self.fit(staged, capacity, connection)
                 try connection.rename(staged, to: name)
             }
         } catch {
@@ -53,8 +58,20 @@ extension RBDPool: VolumeEncryption {
         return .changed(try await read(name, in: context.renewed))
     }
 
-    /// More than any header takes: it is as long as 16 MiB, and ends where an object does, which has 32 MiB at most.
-    private static var room: UInt64 { 64 << 20 }
+    /// Room for a header: it is as long as 16 MiB, and ends where a row of stripes does, which usually has 32 MiB at most.
+    private static var usualRoom: UInt64 { 64 << 20 }
+
+    /// - Parameter whole: how large the image is to be with so much room for its header.
+    private static func format(
+        _ name: String, _ encryption: ImageEncryption, _ connection: ClusterConnection,
+        _ whole: (UInt64) throws(StorageError) -> UInt64
+    ) throws(StorageError) {
+        let image = try OpenImage(name, readOnly: false, connection)
+        // What its stripes are the pool's options may have said.
+        let (row, overflow) = try image.stripePeriod().multipliedReportingOverflow(by: 2)
+        if overflow || row > usualRoom { try image.resize(to: try whole(overflow ? .max : row), allowsShrink: false) }
+        try image.format(encryption)
+    }
 
     /// Gives an image that was just formatted so many bytes behind its header.
     private static func fit(
@@ -63,6 +80,13 @@ extension RBDPool: VolumeEncryption {
         let image = try OpenImage(name, readOnly: false, connection)
         guard let luks = try image.luks() else {
             throw StorageError(.backendFailure, "librbd has formatted the image, and it has no header of LUKS")
+        }
+        // What librbd 16 takes for good, 18 doesn't open (`LoadRequest::handle_read_header`).
+        guard luks.payload.isMultiple(of: try image.stripePeriod()) else {
+            throw StorageError(
+                .unsupported,
+                "The image's header ends within its stripes, after \(luks.payload) bytes, which librbd 18 doesn't open: choose shorter stripes, or smaller objects"
+            )
         }
         try image.resize(to: capacity + luks.payload, allowsShrink: true)
     }

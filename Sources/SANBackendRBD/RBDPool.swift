@@ -66,7 +66,15 @@ public struct RBDPool: ActivePool, VolumeInspection {
             throw StorageError(.notFound, "There is no image '\(name.printable)'", subject: .volume(name.printable))
         }
         // Format 1 has none.
-        if !id.isEmpty { volume.definition.imageSettings = try image.settings() }
+        guard !id.isEmpty else { return volume }
+        let (settings, isWhole) = try image.settings()
+        volume.definition.imageSettings = settings
+        if !isWhole {
+            let error = StorageError(
+                .unsupported, "The image '\(name.printable)' has more than 1 MiB of metadata: not all is shown",
+                subject: .volume(name.printable))
+            volume.problems.append(Problem(error))
+        }
         return volume
     }
 

@@ -108,6 +108,18 @@ struct RBDFixture {
         try result.get()
     }
 
+    /// Lends an open image, by a client of its own.
+    func onImage<Value: Sendable>(
+        _ name: String, _ body: @escaping @Sendable (OpenImage) throws(StorageError) -> Value
+    ) async throws -> Value {
+        let source = try RBDSource(definition())
+        let connections = ClusterConnections()
+        let connection = try await connections.connection(to: source, in: context())
+        let result = try await withThread { Result { try body(try OpenImage(name, readOnly: false, connection)) } }
+        connections.forget(source)
+        return try result.get()
+    }
+
     func create(_ name: String, _ capacity: UInt64, in pool: RBDPool) async throws -> Volume {
         let request = VolumeRequest(VolumeDefinition(name: name, capacity: ByteCount(capacity)))
         return try await pool.createVolume(request, in: context()).value

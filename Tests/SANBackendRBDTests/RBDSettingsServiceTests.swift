@@ -94,6 +94,27 @@ import Testing
         }
     }
 
+    @Test("metadata that is too long to be shown is the image's problem, and what comes before it is there")
+    func boundsMetadata() async throws {
+        try await fixture.withPool { rbd in
+            let volume = try await fixture.create("v", 1 << 20, in: rbd)
+            // More than one answer holds, each of which is short enough.
+            let text = String(repeating: "x", count: 100_000)
+            try await fixture.onImage("v") { image throws(StorageError) in
+                for key in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] { try image.setMetadata(key, text) }
+            }
+            var found = try await rbd.inspect(volume, in: fixture.context())
+            #expect(found.problems.isEmpty && found.definition.imageSettings?.metadata.count == 9)
+            try await fixture.onImage("v") { image throws(StorageError) in
+                try image.setMetadata("c", String(repeating: "x", count: 2 << 20))
+            }
+            found = try await rbd.inspect(volume, in: fixture.context())
+            #expect(found.problems.map(\.code) == [.unsupported])
+            #expect(found.definition.imageSettings?.metadata.keys.sorted() == ["a", "b"])
+            #expect(try await rbd.refresh(in: fixture.context()).volumes.first?.problems == [])
+        }
+    }
+
     @Test("a pool for the data that isn't there is named, and no image is left behind")
     func refusals() async throws {
         try await fixture.withPool { rbd in

@@ -106,13 +106,26 @@ extension String {
         if utf8.count <= 200, utf8.allSatisfy({ (0x20...0x7E).contains($0) }) { return self }
         var result = ""
         for scalar in unicodeScalars.prefix(200) {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
-                result += scalar.escaped(asASCII: true)
-            default:
+            if scalar.isPrintable {
                 result.unicodeScalars.append(scalar)
+            } else {
+                result += scalar.escaped(asASCII: true)
             }
         }
         return unicodeScalars.count > 200 ? result + "…" : result
+    }
+
+    /// Whether it can be shown as it is, however long.
+    public var isPrintable: Bool {
+        utf8.allSatisfy { (0x20...0x7E).contains($0) } || unicodeScalars.allSatisfy { $0.isPrintable }
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isPrintable: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false
+        default: true
+        }
     }
 }
