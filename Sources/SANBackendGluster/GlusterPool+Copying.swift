@@ -112,7 +112,7 @@ extension GlusterPool {
                 "stands on a backing file, which sanctl doesn't open on an image's word: flatten it with 'qemu-img rebase' first"
             )
         }
-        guard listed.target.encryption == nil else {
+        guard listed.target.encryption == nil || origin.volume.isDecrypted else {
             throw refused(origin, "is encrypted: it can be copied in its own format only")
         }
         if let pool = origin.pool as? GlusterPool {

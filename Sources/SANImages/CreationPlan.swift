@@ -25,6 +25,7 @@ package struct CreationPlan: Sendable {
     package init(_ request: VolumeRequest) throws(StorageError) {
         let definition = request.definition
         let hasOrigin = request.origin != nil
+        try CreationPlan.refuseDecrypted(request)
         let keepsEncryption = CreationPlan.keepsEncryption(request)
         self.definition = definition
         name = try FileName(definition.name)
@@ -78,10 +79,21 @@ package struct CreationPlan: Sendable {
     /// Whether it is an encrypted copy of an encrypted volume, which its origin's secret opens.
     private static func keepsEncryption(_ request: VolumeRequest) -> Bool {
         guard let encryption = request.definition.target.encryption,
-            let known = request.origin?.volume.definition.target.encryption
+            let origin = request.origin?.volume, let known = origin.definition.target.encryption, !origin.isDecrypted
         else { return false }
         // A header doesn't know the secret.
         return encryption.format == known.format && (encryption.secrets.isEmpty || encryption.secrets == known.secrets)
+    }
+
+    /// - Throws: `unsupported` for a copy in clear of what is encrypted.
+    private static func refuseDecrypted(_ request: VolumeRequest) throws(StorageError) {
+        guard let origin = request.origin?.volume, origin.isDecrypted,
+            request.definition.target.encryption?.secrets.isEmpty ?? true
+        else { return }
+        throw StorageError(
+            .unsupported,
+            "'\(origin.name.printable)' is encrypted, and the copy wouldn't be: give the new volume an <encryption> with a <secret>",
+            subject: .volume(origin.name.printable))
     }
 
     private static func secret(

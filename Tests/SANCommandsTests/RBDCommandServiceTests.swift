@@ -51,4 +51,33 @@ import Testing
             """)
         #expect(script.status == 0, "\(script.text) \(script.diagnostics)")
     }
+
+    @Test("an encrypted image is copied into another type of pool only into an encrypted volume")
+    func copiesEncrypted() async throws {
+        let script = try await program.script(
+            """
+            mkdir "$FOLDER/files"
+            "$SANCTL" -q pool define-as files dir --target "$FOLDER/files" && "$SANCTL" -q pool start files || exit 1
+            printf %s '<volume><name>v</name><capacity unit="MiB">4</capacity><target><encryption format="luks"/></target></volume>' |
+                "$SANCTL" -q volume create ceph - || exit 1
+            head -c 4M /dev/urandom >"$FOLDER/bytes"
+            "$SANCTL" -q volume upload v "$FOLDER/bytes" --pool ceph || exit 1
+            "$SANCTL" -q volume clone v w --pool ceph --target-pool files; echo "clone: $?"
+            printf '<volume><name>w</name><capacity>0</capacity><target/></volume>' >"$FOLDER/plain"
+            "$SANCTL" -q volume create-from files "$FOLDER/plain" v --source-pool ceph; echo "plain: $?"
+            secret=$("$SANCTL" -q volume dumpxml v --pool ceph | grep '<secret')
+            printf '<volume><name>w</name><capacity>0</capacity><target><encryption format="luks">%s</encryption></target></volume>' \
+                "$secret" >"$FOLDER/encrypted"
+            "$SANCTL" -q volume create-from files "$FOLDER/encrypted" v --source-pool ceph; echo "encrypted: $?"
+            "$SANCTL" -q secret get-value "volume:rbd/\(namespace)/v" >"$FOLDER/passphrase"
+            qemu-img convert --object "secret,id=k,file=$FOLDER/passphrase" --image-opts \
+                "driver=luks,key-secret=k,file.filename=$FOLDER/files/w" -O raw "$FOLDER/copy" &&
+                cmp "$FOLDER/bytes" "$FOLDER/copy"; echo "same: $?"
+            ls "$FOLDER/files"
+            "$SANCTL" -q pool stop ceph
+            """)
+        #expect(script.text.contains("clone: 78") && script.text.contains("plain: 78"), "\(script.text)")
+        #expect(
+            script.text.contains("encrypted: 0\nsame: 0\nw\n"), "\(script.text) \(script.diagnostics)")
+    }
 }

@@ -86,13 +86,6 @@ extension FileVolumes {
         _ staging: Staging, _ plan: CreationPlan, from origin: Volume, through pool: any VolumeData,
         _ passphrase: SecretBytes?, in context: OperationContext
     ) async throws(StorageError) {
-        // The pool of an image decrypts what it is read of it.
-        guard origin.image == nil || origin.definition.target.encryption == nil || passphrase != nil else {
-            throw StorageError(
-                .unsupported,
-                "'\(origin.name.printable)' is encrypted, and the copy wouldn't be: give the new volume an <encryption>",
-                subject: .volume(origin.name.printable))
-        }
         var isRaw = false
         if case .raw = plan.kind { isRaw = true }
         if !isRaw { try plan.requireConversion() }

@@ -59,6 +59,12 @@ extension StorageEngine {
                     "No volume of this pool can stand on a snapshot: rbd pools have such clones, of images of their own cluster",
                     subject: .volume(name.printable))
             }
+            guard request.origin?.volume.isDecrypted != true else {
+                throw StorageError(
+                    .unsupported,
+                    "'\(reference.text.printable)' is an encrypted image, which only its own cluster clones: copy it with create-from and a document with an <encryption>",
+                    subject: .volume(reference.text.printable))
+            }
             return try await self.create(request, in: provisioning, until: deadline, progress)
         }
     }

@@ -24,6 +24,9 @@ public struct Volume: Sendable, Hashable {
         self.problems = problems
     }
 
+    /// Whether its pool decrypts what is read of it, where the secret is known: that of an encrypted image does, and nobody else's.
+    public var isDecrypted: Bool { image != nil && definition.target.encryption != nil }
+
     public var name: String { definition.name }
     /// Falls back to the path, then to the name.
     public var key: String { definition.key ?? definition.target.path ?? definition.name }
