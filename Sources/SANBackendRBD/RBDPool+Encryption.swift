@@ -78,7 +78,7 @@ extension RBDPool: VolumeEncryption {
         _ name: String, _ capacity: UInt64, _ connection: ClusterConnection
     ) throws(StorageError) {
         let image = try OpenImage(name, readOnly: false, connection)
-        guard let luks = try image.luks() else {
+        guard let luks = try image.luks(), luks != .unreadable else {
             throw StorageError(.backendFailure, "librbd has formatted the image, and it has no header of LUKS")
         }
         // What librbd 16 takes for good, 18 doesn't open (`LoadRequest::handle_read_header`).
@@ -119,15 +119,22 @@ extension OpenImage {
         let size = try sizeAndOrder().size
         switch (try luks(), passphrase) {
         case (nil, nil): return size
+        case (let luks?, .some) where luks.format == .anyLUKS:
+            throw StorageError(
+                .unsupported, "The image '\(name.printable)' begins like LUKS, but its header can't be read",
+                subject: .volume(name.printable))
         case (let luks?, let passphrase?):
             // The cipher stands in the header.
             try load(ImageEncryption(isSecond: luks.format == .luks2, isStrong: true, passphrase: passphrase))
             return size - min(luks.payload, size)
-        case (let luks, _):
-            throw StorageError(
-                .invalidState,
-                "The image '\(name.printable)' is \(luks == nil ? "not encrypted" : "encrypted") by now: refresh the pool and look again",
-                subject: .volume(name.printable))
+        default: throw isOtherwise()
         }
+    }
+
+    func isOtherwise() -> StorageError {
+        StorageError(
+            .invalidState,
+            "The image '\(name.printable)' isn't encrypted as it was listed: refresh the pool and look again",
+            subject: .volume(name.printable))
     }
 }

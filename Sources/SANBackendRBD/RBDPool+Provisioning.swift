@@ -41,9 +41,12 @@ extension RBDPool: VolumeProvisioning {
             connection throws(StorageError) in
             let seen = try OpenImage(volume, readOnly: true, connection)
             let size = try seen.sizeAndOrder().size
+            let encryption = volume.definition.target.encryption
+            let luks = try seen.luks()
+            // What it was listed with is what the new size counts.
+            guard luks?.format == encryption?.format else { throw seen.isOtherwise() }
             // Where no secret is known the header may be a guest's own, and is no reason to add to the image.
-            let isKnown = volume.definition.target.encryption?.secrets.isEmpty == false
-            let header = isKnown ? try seen.luks()?.payload ?? 0 : 0
+            let header = encryption?.secrets.isEmpty == false ? luks?.payload ?? 0 : 0
             try request.check(volume.name, whichHas: ByteCount(size - min(header, size)))
             let (wanted, overflow) = request.capacity.bytes.addingReportingOverflow(header)
             guard !overflow, wanted <= UInt64(Int64.max) else {

@@ -9,7 +9,7 @@ extension RBDPool: VolumeTrash {
             let entries = try connection.trash()
             let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: false)
             // Their headers are where they were.
-            let findings = try scan.findings(of: entries.map { ListedImage(name: $0.name, id: $0.id) })
+            let findings = try scan.headers(of: entries.map { ListedImage(name: $0.name, id: $0.id) })
             return zip(entries, findings).map { entry, finding in
                 var entry = entry
                 guard case .success(let header) = finding.header else { return entry }

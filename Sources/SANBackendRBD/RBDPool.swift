@@ -102,15 +102,35 @@ public struct RBDPool: ActivePool, VolumeInspection {
             id: finding.image.id)
         switch finding.header {
         case .success(let header):
-            let capacity = header.size - min(finding.luks?.payload ?? 0, header.size)
+            let luks = describe(finding.luks, in: &volume)
+            let capacity = header.size - min(luks?.payload ?? 0, header.size)
             volume.definition.capacity = ByteCount(capacity)
             volume.definition.allocation = ByteCount(finding.usage ?? capacity)
-            volume.definition.target.encryption = finding.luks.map { EncryptionDefinition(format: $0.format) }
             volume.snapshots = header.snapshots
         case .failure(let error):
-            volume.problems.append(Problem(error.about(.volume, finding.image.name.printable)))
+            _ = describe(.failure(error), in: &volume)
         }
         return volume
+    }
+
+    /// Tells how the image is encrypted, or what keeps that from being told.
+    private static func describe(_ luks: Result<ImageLUKS?, StorageError>, in volume: inout Volume) -> ImageLUKS? {
+        let shown = volume.name.printable
+        switch luks {
+        case .success(let luks):
+            volume.definition.target.encryption = luks.map { EncryptionDefinition(format: $0.format) }
+            guard luks?.format == .anyLUKS else { return luks }
+            let error = StorageError(
+                .unsupported,
+                "The image '\(shown)' begins like LUKS, but its header can't be read: its whole size is shown",
+                subject: .volume(shown))
+            volume.problems.append(Problem(error))
+            return luks
+        case .failure(let error):
+            volume.isEncryptionUnknown = true
+            volume.problems.append(Problem(error.about(.volume, shown)))
+            return nil
+        }
     }
 
     /// The parent's path where it is in this pool and namespace, else its pool and id.

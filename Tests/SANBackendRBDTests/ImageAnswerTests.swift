@@ -16,7 +16,7 @@ import Testing
         #expect(header.size == 5 << 20 && header.objectSize == 4 << 20 && header.objectCount == 2)
         #expect(header.firstObject(of: "abc", in: 2) == "rbd_data.2.abc.0000000000000000" && header.dataPool == 5)
         #expect(header.features.rawValue == 61 && header.hasObjectMap && header.snapshots == 2)
-        #expect(header.parent == ImageHeader.Parent(pool: 3, namespace: "ns", image: "abc"))
+        #expect(header.parent == ImageHeader.Parent(pool: 3, namespace: "ns", image: "abc", snapshot: 4))
     }
 
     @Test("an object map that is marked as invalid isn't used")
@@ -54,6 +54,42 @@ import Testing
             #expect(throws: DamagedAnswer.self) { try ImageHeader(answers: answers) }
         }
         #expect(throws: DamagedAnswer.self) { try ImageHeader(answers: []) }
+    }
+
+    @Test func readsAnOverlap() {
+        #expect(ImageHeader.overlap([1] + .ceph(4096)) == 4096)
+        for answer in [[], [0], [1, 2], [0] + .ceph(4096)] { #expect(ImageHeader.overlap(answer) == nil) }
+    }
+
+    @Test("only what was read, and is something else than a header of LUKS, is plain")
+    func readsFirstBytes() throws {
+        var header = try ImageHeader(answers: Self.answers)
+        let parent = try #require(header.parent)
+        func found(_ bytes: [UInt8]?) -> FirstBytes {
+            FirstBytes(ClassCalls.Outcome(result: 0, answers: [bytes]), of: header)
+        }
+        func found(_ result: Int32) -> FirstBytes {
+            FirstBytes(ClassCalls.Outcome(result: result, answers: []), of: header)
+        }
+        header.features = [.layering]
+        #expect(found(Array("LUKS\u{0}x".utf8)) == .plain && found([]) == .plain)
+        #expect(found(ImageLUKS.mark) == .marked && found(ImageLUKS.clonesMark) == .clonesOwn)
+        #expect(found(nil) == .failed(0) && found(-13) == .failed(-13) && found(-110) == .failed(-110))
+        #expect(found(-2) == .inherited(parent))
+        header.parent = nil
+        #expect(found(-2) == .plain)
+        header.knowsParent = false
+        #expect(found(-2) == .askedFor)
+        header.knowsParent = true
+        header.features = [.migrating]
+        #expect(found(-2) == .askedFor)
+        header.features = [.striping]
+        #expect(found([UInt8(ascii: "L"), 0]) == .askedFor && found([1]) == .plain)
+        (header.features, header.order) = ([], 12)
+        #expect(found(ImageLUKS.mark) == .askedFor)
+        #expect(header.knowsPlace)
+        (header.features, header.dataPool) = ([.dataPool], nil)
+        #expect(!header.knowsPlace)
     }
 
     private static func map(_ objects: UInt64, _ data: [UInt8]) -> [UInt8] {

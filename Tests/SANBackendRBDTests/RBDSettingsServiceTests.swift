@@ -111,6 +111,7 @@ import Testing
             found = try await rbd.inspect(volume, in: fixture.context())
             #expect(found.problems.map(\.code) == [.unsupported])
             #expect(found.definition.imageSettings?.metadata.keys.sorted() == ["a", "b"])
+            #expect(!found.isEncryptionUnknown)
             #expect(try await rbd.refresh(in: fixture.context()).volumes.first?.problems == [])
         }
     }

@@ -115,6 +115,19 @@ struct VolumeAttachmentTests {
         )
     }
 
+    @Test("rbd: an image that may be encrypted isn't given as a plain one")
+    func rbdUnknown() throws {
+        let pool = ceph("vms", hosts: [PoolSource.Host(name: "10.0.0.1")], user: nil)
+        var volume = cephImage("web")
+        volume.isEncryptionUnknown = true
+        let error = #expect(throws: StorageError.self) {
+            _ = try VolumeAttachment(volume, poolType: .rbd, in: pool)
+        }
+        #expect(error?.code == .invalidState)
+        volume.definition.target.encryption = EncryptionDefinition(format: .luks2, secrets: [.usage("vms/web")])
+        #expect(try VolumeAttachment(volume, poolType: .rbd, in: pool).secrets.map(\.id) == ["san-key"])
+    }
+
     @Test("rbd: what qemu takes for a mark in its URI has a backslash")
     func rbdURI() throws {
         let plain = try VolumeAttachment(

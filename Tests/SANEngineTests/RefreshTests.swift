@@ -88,7 +88,7 @@ struct RefreshTests {
         let fixture = try EngineFixture()
         let engine = fixture.engine
         try await fixture.running(volumes: [EngineFixture.volume("v")])
-        try fixture.write("run/storage/p.vols", "SANVOLS6 and what not, at some length")
+        try fixture.write("run/storage/p.vols", "SANVOLS7 and what not, at some length")
         let (status, volumes) = try await engine.volumes(ofPool: "p")
         #expect(volumes.isEmpty && status.problems.first?.message.contains("refresh the pool") == true)
         #expect(await failureCode { _ = try await engine.volume(VolumeReference("v", pool: "p")) } == .hostFailure)

@@ -87,6 +87,37 @@ struct VolumeEncryptionTests {
         #expect(try await listed(fixture) == [.usage("u")])
     }
 
+    @Test("a volume that couldn't be looked at stays as encrypted as it was listed, and keeps its secret")
+    func unseen() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        _ = try await fixture.engine.createVolume(definition(secrets: [.usage("u")]), inPool: "p")
+        let good = try #require(fixture.storage.volumes("p").first)
+        var unseen = good
+        unseen.definition.target.encryption = nil
+        unseen.isEncryptionUnknown = true
+        fixture.storage.setVolumes("p", [unseen])
+        _ = try await fixture.engine.refreshPool("p")
+        let listed = try await fixture.engine.volume(VolumeReference("v")).volume
+        #expect(listed.definition.target.encryption?.format == .luks && listed.isEncryptionUnknown)
+        fixture.storage.setVolumes("p", [good])
+        _ = try await fixture.engine.refreshPool("p")
+        #expect(try await self.listed(fixture) == [.usage("u")])
+    }
+
+    @Test("an encrypted image isn't cloned by a copy, which would pass through the storage in clear")
+    func encryptedImage() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        var image = Volume(definition(secrets: [.usage("u")]))
+        image.image = ImageIdentity(cluster: "c", pool: 1, namespace: "", id: "i")
+        fixture.storage.setVolumes("p", [image])
+        _ = try await fixture.engine.refreshPool("p")
+        let code = await failureCode { _ = try await fixture.engine.cloneVolume(VolumeReference("v"), named: "w") }
+        #expect(code == .unsupported)
+        #expect(fixture.storage.volumes("p").map(\.name) == ["v"])
+    }
+
     @Test("a creation that is cancelled leaves no secret")
     func cancelled() async throws {
         let fixture = try EngineFixture()

@@ -55,7 +55,8 @@ final class ClassCalls {
     /// - Returns: 0 or a negative errno; only after 0 there is something to wait for.
     func start(on object: String, _ connection: ClusterConnection, pool: Int64? = nil) -> Int32 {
         let functions = unsafe CephLibrary.functions
-        guard let context = unsafe connection.ioContext(of: pool) else { return -2 }
+        // Not ENOENT, which is an object's that isn't there.
+        guard let context = unsafe connection.ioContext(of: pool) else { return -6 }
         var made: rados_completion_t?
         let created = unsafe functions.rados_aio_create_completion2(nil, nil, &made)
         guard created >= 0, let new = unsafe made else { return min(created, -1) }

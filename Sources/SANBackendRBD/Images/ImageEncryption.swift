@@ -48,8 +48,19 @@ struct ImageLUKS: Sendable, Hashable {
 
     /// The bytes that LUKS is told by.
     static let mark = Array("LUKS".utf8) + [0xBA, 0xBE]
+    /// Those of a clone that is encrypted by itself, see ``FirstBytes/clonesOwn``.
+    static let clonesMark = Array("RBDL".utf8) + [0xBA, 0xBE]
+    /// What begins like LUKS, and can't be read further: a later version, a header whose data is elsewhere, a damaged one, or a clone's own.
+    static let unreadable = ImageLUKS(format: .anyLUKS, payload: 0)
     /// All of a header that is looked at.
     static var headerLength: Int { SANImages.ImageHeader.longestHeader }
+
+    private init(format: EncryptionDefinition.Format, payload: UInt64) {
+        (self.format, self.payload) = (format, payload)
+    }
+
+    /// The same for an image of another size.
+    func within(_ imageSize: UInt64) -> ImageLUKS { payload <= imageSize ? self : .unreadable }
 
     /// - Parameter imageSize: in bytes, all of it.
     /// - Returns: nil for what is no LUKS volume, or one whose data isn't in the image.

@@ -34,13 +34,10 @@ extension OpenImage {
     /// To be asked before ``load(_:)``.
     func luks() throws(StorageError) -> ImageLUKS? {
         let size = try sizeAndOrder().size
-        guard try beginning(ImageLUKS.mark.count, of: size) == ImageLUKS.mark else { return nil }
-        guard let luks = ImageLUKS(try beginning(ImageLUKS.headerLength, of: size), imageSize: size) else {
-            throw StorageError(
-                .backendFailure, "The image '\(name.printable)' begins like LUKS, but its header makes no sense",
-                subject: .volume(name.printable))
-        }
-        return luks
+        let mark = try beginning(ImageLUKS.mark.count, of: size)
+        if mark == ImageLUKS.clonesMark { return .unreadable }
+        guard mark == ImageLUKS.mark else { return nil }
+        return ImageLUKS(try beginning(ImageLUKS.headerLength, of: size), imageSize: size) ?? .unreadable
     }
 
     private func beginning(_ count: Int, of size: UInt64) throws(StorageError) -> [UInt8] {

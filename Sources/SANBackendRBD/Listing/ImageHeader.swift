@@ -9,6 +9,8 @@ struct ImageHeader: Sendable, Hashable {
     /// Nil where there are more than are counted.
     var snapshots: Int?
     var parent: Parent?
+    /// Whether the cluster tells of parents: one before Ceph 14 doesn't.
+    var knowsParent = true
     /// The number of the pool that the image's data is in; nil for the image's own.
     var dataPool: Int64?
 
@@ -17,6 +19,8 @@ struct ImageHeader: Sendable, Hashable {
         var pool: Int64
         var namespace: String
         var image: String
+        /// The snapshot of it.
+        var snapshot: UInt64
     }
 
     /// The image itself, and not one of its snapshots: `CEPH_NOSNAP`.
@@ -41,6 +45,23 @@ struct ImageHeader: Sendable, Hashable {
         .init(method: "parent_get", input: [], limit: 1024, isOptional: true),
         .init(method: "get_data_pool", input: [], limit: 16, isOptional: true),
     ]
+
+    /// How many bytes of its parent an image reaches.
+    static let overlapCall = ClassCalls.Call(method: "parent_overlap_get", input: head, limit: 16)
+
+    /// - Parameter answer: to ``overlapCall``.
+    /// - Returns: nil for an image without a parent, and for an answer that makes no sense.
+    static func overlap(_ answer: [UInt8]) -> UInt64? {
+        var decoder = CephDecoder(answer)
+        do throws(DamagedAnswer) {
+            return try decoder.byte() == 0 ? nil : try decoder.number64()
+        } catch {
+            return nil
+        }
+    }
+
+    /// Whether it tells where the image's data is.
+    var knowsPlace: Bool { dataPool != nil || !features.contains(.dataPool) }
 
     var objectSize: UInt64 { 1 << UInt64(order) }
 
@@ -71,7 +92,7 @@ extension ImageHeader {
             _ = try decoder.number64()
             return Int(try decoder.number32())
         }
-        if let answer = answers[4] { parent = try Parent(answer) }
+        if let answer = answers[4] { parent = try Parent(answer) } else { knowsParent = false }
         if let answer = answers[5] {
             var decoder = CephDecoder(answer)
             let pool = Int64(bitPattern: try decoder.number64())
@@ -89,6 +110,7 @@ extension ImageHeader.Parent {
         pool = Int64(bitPattern: try decoder.number64())
         namespace = try decoder.text()
         image = try decoder.text()
+        snapshot = try decoder.number64()
         if pool < 0 || image.isEmpty { return nil }
     }
 }

@@ -1,55 +1,154 @@
+import CCeph
 import SANModel
 
-// Which images are encrypted: those that begin with a header of LUKS. Their first objects are read, many at a time.
+// Which images are encrypted: those that begin with a header of LUKS. Their first objects are read, many at a time; librbd itself is asked
+// where these don't hold what the image begins with.
 extension ImageScan {
     /// Looks at the beginning of each image.
     ///
-    /// A clone that has no first object of its own begins as its parent does: one image of each such parent is opened.
+    /// What can't be looked at is that image's failure: an encrypted image that is taken for a plain one is written over.
     func readBeginnings(_ findings: inout [Finding]) throws(StorageError) {
-        var marked: [Int] = []
-        var children: [(index: Int, parent: ImageHeader.Parent)] = []
         let all = findings
-        try readFirst(ImageLUKS.mark.count, of: Array(all.indices), all, window: ImageScan.window) { index, outcome in
-            if outcome.answers.first == ImageLUKS.mark { marked.append(index) }
-            guard CephFailure(outcome.result).errno == .noSuchFileOrDirectory,
-                case .success(let header) = all[index].header, let parent = header.parent
-            else { return }
-            children.append((index, parent))
+        var news: [(index: Int, luks: Result<ImageLUKS?, StorageError>)] = []
+        var (marked, asked, children): ([Int], [Int], [(index: Int, parent: ImageHeader.Parent)]) = ([], [], [])
+        let indices = all.indices.filter { index in
+            guard case .success(let header) = all[index].header else { return false }
+            if all[index].image.id.isEmpty || !header.knowsPlace { asked.append(index) }
+            return !all[index].image.id.isEmpty && header.knowsPlace
         }
-        var headers: [Int: ImageLUKS] = [:]
+        try readFirst(ImageLUKS.mark.count, of: indices, all, window: ImageScan.window) { index, header, outcome in
+            switch FirstBytes(outcome, of: header) {
+            case .plain: break
+            case .marked: marked.append(index)
+            case .askedFor: asked.append(index)
+            case .inherited(let parent): children.append((index, parent))
+            case .clonesOwn: news.append((index, .success(.unreadable)))
+            case .failed(let result): news.append((index, .failure(unread(result, all[index].image))))
+            }
+        }
         // An answer of each takes 128 KiB.
-        try readFirst(ImageLUKS.headerLength, of: marked, all, window: 8) { index, outcome in
-            guard let answer = outcome.answers.first ?? nil, case .success(let header) = all[index].header else {
+        try readFirst(ImageLUKS.headerLength, of: marked, all, window: 8) { index, header, outcome in
+            guard outcome.result >= 0, let answer = outcome.answers.first ?? nil else {
+                news.append((index, .failure(unread(outcome.result, all[index].image))))
                 return
             }
-            headers[index] = ImageLUKS(answer, imageSize: header.size)
+            // What was the mark before is something else by now.
+            guard answer.starts(with: ImageLUKS.mark) else { return }
+            news.append((index, .success(ImageLUKS(answer, imageSize: header.size) ?? .unreadable)))
         }
-        for (index, luks) in headers { findings[index].luks = luks }
+        for index in asked { news.append((index, try askLibrbd(all[index].image))) }
+        try inherit(children, all) { news.append(($0, $1)) }
+        for (index, luks) in news { findings[index].luks = luks }
+    }
 
-        var inherited: [ImageHeader.Parent: ImageLUKS?] = [:]
-        for (index, parent) in children {
-            try checkDeadline()
-            if inherited[parent] == nil {
-                let name = findings[index].image.name
-                let image = try? OpenImage(name, readOnly: true, connection)  // it is listed as far as it is known
-                inherited[parent] = .some(try? image?.luks())  // the same
-            }
-            findings[index].luks = inherited[parent] ?? nil
+    /// What a clone without a first object of its own begins with: what its parent does, as far as the clone reaches into it.
+    ///
+    /// One clone of each is opened.
+    private func inherit(
+        _ children: [(index: Int, parent: ImageHeader.Parent)], _ findings: [Finding],
+        _ found: (Int, Result<ImageLUKS?, StorageError>) -> Void
+    ) throws(StorageError) {
+        var known: [Origin: Result<ImageLUKS?, StorageError>] = [:]
+        var origins: [(index: Int, origin: Origin?)] = []
+        try ask(children, [ImageHeader.overlapCall], window: ImageScan.window) { child in
+            (ImageHeader.object(of: findings[child.index].image.id), nil)
+        } answered: { child, outcome in
+            let overlap = outcome.flatMap { $0.answers.first ?? nil }.flatMap { ImageHeader.overlap($0) }
+            origins.append((child.index, overlap.map { Origin(parent: child.parent, overlap: $0) }))
         }
+        for (index, origin) in origins {
+            guard case .success(let header) = findings[index].header else { continue }
+            if let origin, let same = known[origin] {
+                found(index, same.map { $0?.within(header.size) })
+                continue
+            }
+            let luks = try askLibrbd(findings[index].image)
+            found(index, luks)
+            // Of one that is gone by now nothing is learned of the others.
+            if case .failure(let error) = luks, error.code == .notFound { continue }
+            if let origin { known[origin] = luks }
+        }
+    }
+
+    /// What clones share the beginning by.
+    private struct Origin: Hashable {
+        var parent: ImageHeader.Parent
+        /// How much of the parent the clone reaches, in bytes.
+        var overlap: UInt64
+    }
+
+    /// Opens the image, for some round trips.
+    private func askLibrbd(_ listed: ListedImage) throws(StorageError) -> Result<ImageLUKS?, StorageError> {
+        try checkDeadline()
+        do throws(StorageError) {
+            let image = try OpenImage(listed.name, readOnly: true, connection)
+            guard try image.id() == listed.id else {
+                throw StorageError(.notFound, "Another image has its name by now: refresh the pool again")
+            }
+            return .success(try image.luks())
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func unread(_ result: Int32, _ image: ListedImage) -> StorageError {
+        let action = "read the beginning of the image '\(image.name.printable)'"
+        // An answer that makes no sense is EIO.
+        return CephFailure(result < 0 ? result : -5).error(cannot: action).about(.volume, image.name.printable)
     }
 
     private func readFirst(
         _ count: Int, of indices: [Int], _ findings: [Finding], window: Int,
-        _ body: (Int, ClassCalls.Outcome) -> Void
+        _ body: (Int, ImageHeader, ClassCalls.Outcome) -> Void
     ) throws(StorageError) {
         let pool = connection.poolID
         try ask(indices, [ClassCalls.Call(method: nil, input: [], limit: count)], window: window) { index in
-            guard case .success(let header) = findings[index].header, !findings[index].image.id.isEmpty else {
-                return nil
-            }
+            guard case .success(let header) = findings[index].header else { return nil }
             return (header.firstObject(of: findings[index].image.id, in: pool), header.dataPool)
         } answered: { index, outcome in
-            if let outcome { body(index, outcome) }
+            guard let outcome, case .success(let header) = findings[index].header else { return }
+            body(index, header, outcome)
+        }
+    }
+}
+
+/// What the first bytes of an image's first object tell of its encryption.
+enum FirstBytes: Sendable, Hashable {
+    case plain
+    /// LUKS; the header is in this object.
+    case marked
+    /// The object doesn't hold what the image begins with: librbd has to be asked.
+    case askedFor
+    /// There is no such object, and the parent's is read.
+    case inherited(ImageHeader.Parent)
+    /// The header of a clone that is encrypted by itself, unlike its parent (Ceph 18): librbd 16 doesn't read it.
+    case clonesOwn
+    /// They couldn't be read; a negative errno, or 0 where the answer made no sense.
+    case failed(Int32)
+
+    init(_ outcome: ClassCalls.Outcome, of header: ImageHeader) {
+        guard outcome.result >= 0 else {
+            let isAbsent = CephFailure(outcome.result).errno == .noSuchFileOrDirectory
+            self =
+                if !isAbsent {
+                    .failed(outcome.result)
+                } else if header.features.contains(.migrating) || !header.knowsParent {
+                    .askedFor
+                } else {
+                    header.parent.map { .inherited($0) } ?? .plain
+                }
+            return
+        }
+        guard let bytes = outcome.answers.first ?? nil else {
+            self = .failed(0)
+            return
+        }
+        // A stripe may be as short as one byte, and an object shorter than the header.
+        if header.features.contains(.striping) || header.objectSize < UInt64(ImageLUKS.headerLength) {
+            let isSuspect = ImageLUKS.mark.first == bytes.first || ImageLUKS.clonesMark.first == bytes.first
+            self = isSuspect ? .askedFor : .plain
+        } else {
+            self = bytes == ImageLUKS.mark ? .marked : bytes == ImageLUKS.clonesMark ? .clonesOwn : .plain
         }
     }
 }

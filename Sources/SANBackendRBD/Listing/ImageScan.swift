@@ -11,8 +11,8 @@ struct ImageScan {
         var header: Result<ImageHeader, StorageError>
         /// In bytes; nil where nobody keeps count of the image's objects.
         var usage: UInt64?
-        /// Nil for an image that isn't encrypted.
-        var luks: ImageLUKS?
+        /// Nil for an image that isn't encrypted; a failure where that couldn't be seen.
+        var luks: Result<ImageLUKS?, StorageError>
     }
 
     let connection: ClusterConnection
@@ -46,7 +46,8 @@ struct ImageScan {
         return findings
     }
 
-    private func headers(of images: [ListedImage]) throws(StorageError) -> [Finding] {
+    /// What their headers alone say.
+    func headers(of images: [ListedImage]) throws(StorageError) -> [Finding] {
         var findings: [Finding] = []
         findings.reserveCapacity(images.count)
         try ask(images, ImageHeader.calls, window: ImageScan.window) { image in
@@ -172,7 +173,7 @@ struct ImageScan {
 
 extension ImageScan.Finding {
     fileprivate init(image: ListedImage, header: Result<ImageHeader, StorageError>) {
-        self.init(image: image, header: header, usage: nil, luks: nil)
+        self.init(image: image, header: header, usage: nil, luks: .success(nil))
     }
 
     fileprivate var isGone: Bool {

@@ -50,9 +50,16 @@ struct VolumeAttachment: Sendable {
     /// Whether it was listed with a backing file.
     let hasBacking: Bool
 
-    /// - Throws: `unsupported` for what no virtual machine takes, `invalid_state` for a pool whose document lacks the way.
+    /// - Throws: `unsupported` for what no virtual machine takes, `invalid_state` for a pool whose document lacks the way, and for a volume that
+    ///   may be encrypted.
     init(_ volume: Volume, poolType: PoolType, in pool: PoolDefinition) throws(StorageError) {
         name = volume.name
+        guard !volume.isEncryptionUnknown || volume.definition.target.encryption?.secrets.isEmpty == false else {
+            throw StorageError(
+                .invalidState,
+                "It couldn't be seen whether '\(volume.name.printable)' is encrypted: mend its problem, and refresh the pool",
+                subject: .volume(volume.name.printable))
+        }
         // What begins an image of a secret that nobody knows may be its guest's own header.
         let isGuests = volume.image != nil && volume.definition.target.encryption?.secrets.isEmpty == true
         encryption = isGuests ? nil : volume.definition.target.encryption

@@ -73,9 +73,13 @@ extension StorageEngine {
     /// The one that the very same volume had when it was listed before, as a secret of its path may be another volume's that had the name;
     /// else, as libvirt, that one whose usage is the volume's path.
     ///
+    /// What couldn't be seen to be encrypted or not is what it was then.
+    ///
     /// - Parameter known: the last list, which is asked for only where it is needed.
     func withSecrets(_ volumes: [Volume], formerly known: () -> [Volume]) -> [Volume] {
-        let places = volumes.indices.filter { volumes[$0].definition.target.encryption?.secrets.isEmpty == true }
+        let places = volumes.indices.filter {
+            volumes[$0].isEncryptionUnknown || volumes[$0].definition.target.encryption?.secrets.isEmpty == true
+        }
         guard !places.isEmpty else { return volumes }
         var found: [String: StorageUUID] = [:]
         do throws(StorageError) {
@@ -89,9 +93,10 @@ extension StorageEngine {
             let last = old ?? Dictionary(known().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
             old = last
             if let same = last[volumes[place].name], same.isSameImage(as: volumes[place]),
-                let secrets = same.definition.target.encryption?.secrets, !secrets.isEmpty
+                let encryption = same.definition.target.encryption, !encryption.secrets.isEmpty
             {
-                volumes[place].definition.target.encryption?.secrets = secrets
+                if volumes[place].isEncryptionUnknown { volumes[place].definition.target.encryption = encryption }
+                volumes[place].definition.target.encryption?.secrets = encryption.secrets
             } else if let uuid = found[volumes[place].path] {
                 volumes[place].definition.target.encryption?.secrets = [.uuid(uuid)]
             }

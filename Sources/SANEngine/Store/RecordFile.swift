@@ -4,7 +4,7 @@ import SANModel
 enum RecordFile {
     enum Kind: String {
         case state = "SANSTAT3"
-        case volumes = "SANVOLS6"
+        case volumes = "SANVOLS7"
         case activation = "SANACTV1"
     }
 

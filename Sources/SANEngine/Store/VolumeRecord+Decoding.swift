@@ -16,6 +16,7 @@ extension RecordDecoder {
             return count
         }
         volume.problems = try problems()
+        volume.isEncryptionUnknown = try flag()
         return volume
     }
 

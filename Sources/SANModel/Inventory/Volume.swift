@@ -14,6 +14,8 @@ public struct Volume: Sendable, Hashable {
     public var snapshots: Int?
     /// What is wrong with this volume, and only with it.
     public var problems: [Problem]
+    /// Whether it couldn't be seen if it is encrypted: nobody may take it for a plain one then.
+    public var isEncryptionUnknown = false
 
     public init(
         _ definition: VolumeDefinition, unit: LogicalUnit? = nil, file: FileIdentity? = nil, problems: [Problem] = []
