@@ -16,10 +16,12 @@ public struct RBDPool: ActivePool, VolumeInspection {
     /// - Throws: `not_found` for a Ceph pool or namespace that isn't there, `authentication_failed`, `permission_denied`, `timed_out`,
     ///   `unavailable`, `backend_failure`.
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
-        let (deadline, showsUsage) = (context.deadline, showsUsage)
+        let (deadline, showsUsage, logger) = (context.deadline, showsUsage, context.logger)
         return try await withConnection(in: context, waitingFor: "the images of '\(source.place)'") {
             connection throws(StorageError) in
-            let findings = try ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage).run()
+            let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage)
+            let (findings, times) = try scan.run()
+            logger.debug("\(findings.count) images of '\(source.place)': \(times)")
             var snapshot = PoolSnapshot()
             snapshot.volumes = Self.volumes(findings, connection)
             snapshot.trashCount = try connection.trashCount()

@@ -25,17 +25,20 @@ struct ImageScan {
     /// How much memory the answers of object maps may take at once, as one of a large image takes megabytes.
     private static let mapMemory = 16 << 20
 
+    /// - Returns: how long each part took, too.
     /// - Throws: what listing throws; `timed_out`. An image that can't be read is one finding with its error.
-    func run() throws(StorageError) -> [Finding] {
-        var findings = try headers(of: try connection.images())
+    func run() throws(StorageError) -> (findings: [Finding], times: ScanTimes) {
+        var times = ScanTimes()
+        let images = try times.measure("names") { () throws(StorageError) in try connection.images() }
+        var findings = try times.measure("headers") { () throws(StorageError) in try headers(of: images) }
         if findings.contains(where: { $0.isGone }) {
             // Deleted since, or half deleted: what is still in the directory is the latter.
             let left = Set(try connection.images())
             findings.removeAll { $0.isGone && !left.contains($0.image) }
         }
-        if wantsUsage { try readMaps(&findings) }
-        try readBeginnings(&findings)
-        return findings
+        if wantsUsage { try times.measure("usage") { () throws(StorageError) in try readMaps(&findings) } }
+        try times.measure("encryption") { () throws(StorageError) in try readBeginnings(&findings) }
+        return (findings, times)
     }
 
     /// The same for images that were listed already.
