@@ -36,9 +36,13 @@ extension RBDPool: VolumeProvisioning {
                 .unsupported, "An image's space can't be allocated ahead: leave --allocate out",
                 subject: .volume(volume.name.printable))
         }
-        let (deadline, showsUsage) = (context.deadline, showsUsage)
-        return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
-            connection throws(StorageError) in
+        let name = volume.name.printable
+        // What is shown as its progress: growing has none.
+        let listed = volume.definition.capacity?.bytes ?? 0
+        let isChanged = try await withLongCall(
+            in: context, over: listed - min(request.capacity.bytes, listed),
+            waitingFor: "the resizing of the image '\(name)'"
+        ) { connection, call throws(StorageError) in
             let seen = try OpenImage(volume, readOnly: true, connection)
             let size = try seen.sizeAndOrder().size
             let encryption = volume.definition.target.encryption
@@ -52,60 +56,27 @@ extension RBDPool: VolumeProvisioning {
             guard !overflow, wanted <= UInt64(Int64.max) else {
                 throw StorageError(.invalidArgument, "An image has at most 2^63 - 1 bytes")
             }
-            guard size != wanted else {
-                return .unchanged(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
-            }
+            guard size != wanted else { return false }
             let shrinks = wanted < size
             // Whoever has an image's lock resizes it for others.
             let image =
                 shrinks && !request.isForced
                 ? try OpenImage.claim(volume, connection) : try OpenImage(volume, readOnly: false, connection)
-            try image.resize(to: wanted, allowsShrink: shrinks)
-            return .changed(try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage))
-        }
-    }
-
-    /// Deletes an image that nobody has open and that has no clones; its snapshots only where that is asked for.
-    ///
-    /// An image that was deleted half is deleted to the end; one that is gone already is no error.
-    ///
-    /// - Throws: `busy` with the clients that have it open, with its clones, or with its snapshots; `invalid_state` for another image of that
-    ///   name; `permission_denied`, `timed_out`, `backend_failure`.
-    public func deleteVolume(
-        _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
-    ) async throws(StorageError) -> Change<Void> {
-        let name = volume.name
-        let shown = name.printable
-        return try await withConnection(in: context, waitingFor: "the deletion of the image '\(shown)'") {
-            connection throws(StorageError) in
-            let isWhole: Bool
+            try call.proceed(at: try image.lockOwner())
             do throws(StorageError) {
-                _ = try OpenImage(volume, readOnly: true, connection)
-                isWhole = true
+                try image.resize(to: wanted, allowsShrink: shrinks, call)
             } catch {
-                // Gone, or without its header: what is left of it is removed by name.
-                guard error.code == .notFound else { throw error }
-                isWhole = false
+                guard shrinks else { throw error }
+                throw error.adding(
+                    cause: StorageError(
+                        .invalidState,
+                        "What '\(name)' holds from \(request.capacity) on may be lost in part, whatever its size: shrink it again",
+                        subject: .volume(name)))
             }
-            if isWhole { try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection) }
-            let result = unsafe CephLibrary.functions.rbd_remove(connection.ioContext, name)
-            switch CephFailure(result).errno {
-            case .noSuchFileOrDirectory: return .unchanged(())
-            case .resourceBusy:
-                throw StorageError(
-                    .busy, "The image '\(shown)' has been opened by somebody: shut that down first",
-                    subject: .volume(shown))
-            case .directoryNotEmpty:
-                throw StorageError(
-                    .busy, "The image '\(shown)' has snapshots by now: give --delete-snapshots",
-                    subject: .volume(shown))
-            default:
-                guard result >= 0 else {
-                    throw CephFailure(result).error(cannot: "delete the image '\(shown)'").about(.volume, shown)
-                }
-                return .changed(())
-            }
+            return true
         }
+        let now = try await read(volume.name, in: context.renewed)
+        return isChanged ? .changed(now) : .unchanged(now)
     }
 
     // MARK: Below
@@ -147,37 +118,18 @@ extension RBDPool: VolumeProvisioning {
         }
         return name
     }
-
-    /// Makes sure that nothing stands on an image, and deletes its snapshots.
-    private static func clear(
-        _ volume: Volume, deletingSnapshots: Bool, _ connection: ClusterConnection
-    ) throws(StorageError) {
-        let shown = volume.name.printable
-        let snapshots = try {
-            () throws(StorageError) in
-            let image = try OpenImage(volume, readOnly: true, connection)
-            try image.refuseUsed()
-            try image.refuseCloned()
-            return try image.snapshots()
-        }()
-        guard !snapshots.isEmpty else { return }
-        // What was made for clones, and has none any more, nobody asked for.
-        guard deletingSnapshots || snapshots.allSatisfy({ ImageNaming.isForClones($0.name) }) else {
-            throw StorageError(
-                .busy,
-                "The image '\(shown)' has snapshots: \(snapshots.map(\.name.printable).shortList); give --delete-snapshots",
-                subject: .volume(shown))
-        }
-        try OpenImage.claim(volume, connection).deleteSnapshots(snapshots)
-    }
 }
 
 extension OpenImage {
     /// Opens the image that was listed, and no other of its name.
     ///
-    /// - Throws: `invalid_state` for another one.
+    /// - Throws: `invalid_state` for another one, and for one whose deletion was begun.
     convenience init(_ volume: Volume, readOnly: Bool, _ connection: ClusterConnection) throws(StorageError) {
-        try self.init(volume.name, readOnly: readOnly, connection)
+        do throws(StorageError) {
+            try self.init(volume.name, readOnly: readOnly, connection)
+        } catch {
+            throw try connection.whyMissing(volume, error)
+        }
         let now = ImageIdentity(
             cluster: connection.fsid, pool: connection.poolID, namespace: connection.source.namespace, id: try id())
         guard volume.image == now else { throw OpenImage.isAnother(volume) }

@@ -111,6 +111,7 @@ extension RBDPool: VolumeSnapshots {
             in: context, over: capacity, waitingFor: "the flattening of '\(volume.name.printable)'"
         ) { connection, call throws(StorageError) in
             let image = try OpenImage(volume, readOnly: false, connection)
+            try call.proceed(at: try image.lockOwner())
             let result = unsafe call.withArgument { argument in
                 unsafe CephLibrary.functions.rbd_flatten_with_progress(image.handle, LongCall.callback, argument)
             }

@@ -48,7 +48,12 @@ public struct RBDPool: ActivePool, VolumeInspection {
         let (deadline, showsUsage) = (context.deadline, showsUsage)
         return try await withConnection(in: context, waitingFor: "the image '\(volume.name.printable)'") {
             connection throws(StorageError) in
-            let found = try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage)
+            let found: Volume
+            do throws(StorageError) {
+                found = try Self.read(volume.name, connection, until: deadline, showsUsage: showsUsage)
+            } catch {
+                throw try connection.whyMissing(volume, error)
+            }
             guard volume.image == nil || volume.image == found.image else { throw OpenImage.isAnother(volume) }
             return found
         }

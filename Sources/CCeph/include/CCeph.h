@@ -43,6 +43,7 @@
     X(rbd_image_options_destroy) \
     X(rbd_create4) \
     X(rbd_remove) \
+    X(rbd_remove_with_progress) \
     X(rbd_open) \
     X(rbd_open_read_only) \
     X(rbd_close) \
@@ -52,6 +53,9 @@
     X(rbd_encryption_format) \
     X(rbd_encryption_load) \
     X(rbd_lock_acquire) \
+    X(rbd_lock_get_owners) \
+    X(rbd_lock_get_owners_cleanup) \
+    X(rbd_is_exclusive_lock_owner) \
     X(rbd_resize2) \
     X(rbd_snap_list) \
     X(rbd_snap_list_end) \
@@ -85,6 +89,8 @@
     X(rbd_snap_set_by_id) \
     X(rbd_flatten_with_progress) \
     X(rbd_trash_move) \
+    X(rbd_trash_get) \
+    X(rbd_trash_get_cleanup) \
     X(rbd_trash_list) \
     X(rbd_trash_list_cleanup) \
     X(rbd_trash_remove_with_progress) \

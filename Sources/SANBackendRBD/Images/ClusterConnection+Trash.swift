@@ -19,22 +19,32 @@ extension ClusterConnection {
             }
             count = min(max(count, 0), room)
             defer { unsafe functions.rbd_trash_list_cleanup(&list, count) }
-            return unsafe list[..<count].map { entry in
-                var trashed = unsafe TrashedVolume(
-                    id: String(cString: entry.id), name: String(cString: entry.name))
-                trashed.deletedAt = unsafe Timestamp(seconds: Int64(entry.deletion_time))
-                trashed.keptUntil = unsafe Timestamp(seconds: Int64(entry.deferment_end_time))
-                trashed.source =
-                    switch unsafe entry.source {
-                    case RBD_TRASH_IMAGE_SOURCE_USER, RBD_TRASH_IMAGE_SOURCE_USER_PARENT: "user"
-                    case RBD_TRASH_IMAGE_SOURCE_MIRRORING: "mirroring"
-                    case RBD_TRASH_IMAGE_SOURCE_MIGRATION: "migration"
-                    case RBD_TRASH_IMAGE_SOURCE_REMOVING: "removing"
-                    default: nil
-                    }
-                return trashed
-            }
+            return unsafe list[..<count].map { unsafe TrashedVolume($0) }
         }
+    }
+
+    /// What is left of an image whose deletion was begun and hasn't ended; nil where there is no such thing.
+    ///
+    /// librbd keeps it in the trash, by its id, and lists it among the images and not in the trash.
+    func begunDeletion(of volume: Volume) throws(StorageError) -> TrashedVolume? {
+        guard let id = volume.image?.id, !id.isEmpty else { return nil }
+        let functions = unsafe CephLibrary.functions
+        var entry = unsafe rbd_trash_image_info_t()
+        let result = unsafe functions.rbd_trash_get(ioContext, id, &entry)
+        // Old clusters have no trash.
+        if [.noSuchFileOrDirectory, .notSupported].contains(CephFailure(result).errno) { return nil }
+        try check(result, volume.name, cannot: "look for the image '\(volume.name.printable)' in the trash")
+        defer { unsafe functions.rbd_trash_get_cleanup(&entry) }
+        guard unsafe entry.source == RBD_TRASH_IMAGE_SOURCE_REMOVING else { return nil }
+        return unsafe TrashedVolume(entry)
+    }
+
+    /// What an image that can't be found is, where it is listed.
+    func whyMissing(_ volume: Volume, _ error: StorageError) throws(StorageError) -> StorageError {
+        guard error.code == .notFound, try begunDeletion(of: volume) != nil else { return error }
+        return StorageError(
+            .invalidState, "The image '\(volume.name.printable)' is deleted in part: delete it again",
+            subject: .volume(volume.name.printable))
     }
 
     /// Nil where it can't be read: no list fails for it.
@@ -89,5 +99,21 @@ extension ClusterConnection {
     private func check(_ result: Int32, _ name: String, cannot action: String) throws(StorageError) {
         guard result < 0 else { return }
         throw CephFailure(result).error(cannot: action).about(.volume, name.printable)
+    }
+}
+
+extension TrashedVolume {
+    fileprivate init(_ entry: rbd_trash_image_info_t) {
+        unsafe self.init(id: String(cString: entry.id), name: String(cString: entry.name))
+        unsafe deletedAt = Timestamp(seconds: Int64(entry.deletion_time))
+        unsafe keptUntil = Timestamp(seconds: Int64(entry.deferment_end_time))
+        source =
+            switch unsafe entry.source {
+            case RBD_TRASH_IMAGE_SOURCE_USER, RBD_TRASH_IMAGE_SOURCE_USER_PARENT: "user"
+            case RBD_TRASH_IMAGE_SOURCE_MIRRORING: "mirroring"
+            case RBD_TRASH_IMAGE_SOURCE_MIGRATION: "migration"
+            case RBD_TRASH_IMAGE_SOURCE_REMOVING: "removing"
+            default: nil
+            }
     }
 }

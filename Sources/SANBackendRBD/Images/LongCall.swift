@@ -9,7 +9,12 @@ final class LongCall: Sendable {
     private struct State {
         var moved = ContinuousClock.now
         var isStopped = false
+        /// The address of another client that carries it out.
+        var executor: String?
     }
+
+    /// How long one that was stopped is awaited where another client carries it out.
+    static let grace: Duration = .seconds(2)
 
     private let state = Mutex(State())
     private let report: @Sendable (_ done: UInt64, _ total: UInt64) -> Void
@@ -18,9 +23,28 @@ final class LongCall: Sendable {
         self.report = report
     }
 
-    /// Asks it to end; librbd does so with its next object.
-    func stop() {
-        state.withLock { $0.isStopped = true }
+    /// Asks it to end; librbd does so with its next object, but not where another client carries it out.
+    ///
+    /// - Returns: that client's address.
+    @discardableResult
+    func stop() -> String? {
+        state.withLock { state in
+            state.isStopped = true
+            return state.executor
+        }
+    }
+
+    /// To be called before each of its steps.
+    ///
+    /// - Parameter executor: the address of another client that carries the step out.
+    /// - Throws: `cancelled` where it is to end.
+    func proceed(at executor: String? = nil) throws(StorageError) {
+        let isStopped = state.withLock { state in
+            state.moved = .now
+            state.executor = executor
+            return state.isStopped
+        }
+        if isStopped { throw StorageError(.cancelled, "Stopped before the next step") }
     }
 
     /// When it has been still for as long as it may.
@@ -52,7 +76,9 @@ final class LongCall: Sendable {
 extension RBDPool {
     /// Lends the connection to a long call, on a thread of its own that is left behind when nothing has moved for as long as one wait may take.
     ///
-    /// - Parameter capacity: of the image, which progress is counted in.
+    /// Whoever is cancelled waits for its end, as it must be known what was done; but not for another client's.
+    ///
+    /// - Parameter capacity: of what is worked through, which progress is counted in; 0 for none to be told.
     func withLongCall<Value: Sendable>(
         in context: OperationContext, over capacity: UInt64, waitingFor what: String,
         _ body: @escaping @Sendable (ClusterConnection, LongCall) throws(StorageError) -> Value
@@ -60,9 +86,9 @@ extension RBDPool {
         let connection = try await connections.connection(to: source, in: context)
         let progress = context.progress
         let call = LongCall { done, total in
+            guard total > 0, capacity > 0 else { return }
             let share = min(done, total).multipliedFullWidth(by: capacity)
-            let bytes = total == 0 ? 0 : total.dividingFullWidth(share).quotient
-            progress.report(done: ByteCount(bytes), total: ByteCount(capacity))
+            progress.report(done: ByteCount(total.dividingFullWidth(share).quotient), total: ByteCount(capacity))
         }
         let outcome = FirstResult<Value>()
         OneShotThread.start(name: "san-rbd-long") {
@@ -77,15 +103,25 @@ extension RBDPool {
             while !call.end(patience).hasPassed {
                 try await Task.sleep(until: call.end(patience).instant, clock: .continuous)
             }
-            call.stop()
+            let rest = call.stop().map { "; the client at \($0) may still go on with it" } ?? ""
             outcome.finish(
-                .failure(StorageError(.timedOut, "Waited in vain for \(what): nothing moved for \(patience)")))
+                .failure(StorageError(.timedOut, "Waited in vain for \(what): nothing moved for \(patience)\(rest)")))
         }
         defer { watch.cancel() }
         let result = await withTaskCancellationHandler {
             await outcome.value()
         } onCancel: {
-            call.stop()
+            guard let executor = call.stop() else { return }
+            Task {
+                // Where that client is gone, this one carries it out, and ends.
+                try await Task.sleep(for: LongCall.grace)
+                outcome.finish(
+                    .failure(
+                        StorageError(
+                            .cancelled,
+                            "Cancelled, but the client at \(executor), which has the image open, goes on with \(what)"))
+                )
+            }
         }
         // As after any other call: the next operation connects anew.
         if case .failure(let error) = result, [.unavailable, .timedOut].contains(error.code) {

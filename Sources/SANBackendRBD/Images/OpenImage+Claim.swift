@@ -41,6 +41,27 @@ extension OpenImage {
                 subject: .volume(name.printable))
         }
     }
+
+    /// Another client that holds the image's lock, and so carries out what others ask for: its address.
+    ///
+    /// - Returns: nil where nobody holds it, or this does.
+    func lockOwner() throws(StorageError) -> String? {
+        guard try features().contains(.exclusiveLock) else { return nil }
+        let functions = unsafe CephLibrary.functions
+        var isOwn: Int32 = 0
+        try check(unsafe functions.rbd_is_exclusive_lock_owner(handle, &isOwn), cannot: "look at the lock of")
+        guard isOwn == 0 else { return nil }
+        var mode = RBD_LOCK_MODE_EXCLUSIVE
+        var owners = unsafe [UnsafeMutablePointer<CChar>?](repeating: nil, count: 16)
+        var count = 16
+        let result = unsafe functions.rbd_lock_get_owners(handle, &mode, &owners, &count)
+        if CephFailure(result).errno == .noSuchFileOrDirectory { return nil }
+        try check(result, cannot: "look at the lock of")
+        count = min(max(count, 0), 16)
+        defer { unsafe functions.rbd_lock_get_owners_cleanup(&owners, count) }
+        guard count > 0, let owner = unsafe owners[0] else { return nil }
+        return unsafe String(cString: owner).printable
+    }
 }
 
 extension [String] {

@@ -37,21 +37,31 @@ extension OpenImage {
     }
 
     /// Deletes snapshots that no clone stands on, all or none as far as that can be known before: what is protected is unprotected first.
-    func deleteSnapshots(_ snapshots: [Snapshot]) throws(StorageError) {
+    func deleteSnapshots(_ snapshots: [Snapshot], _ call: LongCall) throws(StorageError) {
         var unprotected: [String] = []
+        var gone: [String] = []
         do throws(StorageError) {
             for snapshot in snapshots where snapshot.isProtected {
+                try call.proceed()
                 try unprotect(snapshot.name)
                 unprotected.append(snapshot.name)
             }
             try refuseCloned()
             for snapshot in snapshots {
+                try call.proceed()
                 try deleteSnapshot(snapshot.name)
-                unprotected.removeAll { $0 == snapshot.name }
+                gone.append(snapshot.name)
             }
         } catch {
             var error = error
-            for name in unprotected.reversed() {
+            if !gone.isEmpty {
+                error = error.adding(
+                    cause: StorageError(
+                        .invalidState,
+                        "The image '\(name.printable)' is there, without its snapshots \(gone.map(\.printable).shortList)",
+                        subject: .volume(name.printable)))
+            }
+            for name in unprotected.reversed() where !gone.contains(name) {
                 do throws(StorageError) {
                     try protect(name)
                 } catch let undo {

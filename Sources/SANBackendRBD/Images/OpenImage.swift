@@ -182,8 +182,12 @@ final class OpenImage: Sendable {
 
     // MARK: Changes
 
-    func resize(to size: UInt64, allowsShrink: Bool) throws(StorageError) {
-        let result = unsafe CephLibrary.functions.rbd_resize2(handle, size, allowsShrink, { _, _, _ in 0 }, nil)
+    func resize(
+        to size: UInt64, allowsShrink: Bool, _ call: LongCall = LongCall { _, _ in }
+    ) throws(StorageError) {
+        let result = unsafe call.withArgument { argument in
+            unsafe CephLibrary.functions.rbd_resize2(handle, size, allowsShrink, LongCall.callback, argument)
+        }
         try check(result, cannot: "resize")
     }
 }

@@ -23,6 +23,7 @@ struct VolumeResize: StorageCommand {
     @Flag(help: "Allocate the new space at once.")
     var allocate = false
 
+    @OptionGroup var progress: ProgressOptions
     @OptionGroup var globals: GlobalOptions
 
     func validate() throws {
@@ -30,9 +31,11 @@ struct VolumeResize: StorageCommand {
     }
 
     func perform(in session: Session) async throws(StorageError) -> Report {
+        let progress = ProgressPrinter(progress.progress, session, label: "Resizing")
+        defer { progress.finish() }
         let change = try await session.engine().resizeVolume(
             target.reference, to: capacity, isDelta: delta, allowsShrink: shrink, allocates: allocate,
-            isForced: force)
+            isForced: force, progress: progress)
         let size = change.value.volume.definition.capacity.map(\.human) ?? "its new size"
         return .change(change, done: "resized to \(size)", already: "was already of that size")
     }
@@ -46,12 +49,16 @@ struct VolumeDelete: StorageCommand {
     @Flag(help: "Its snapshots too.")
     var deleteSnapshots = false
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var progress: ProgressOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let engine = try session.engine()
         try await session.confirmLoss("Delete", target.reference, engine, confirmation)
-        let change = try await engine.deleteVolume(target.reference, deletingSnapshots: deleteSnapshots)
+        let progress = ProgressPrinter(progress.progress, session, label: "Deleting")
+        defer { progress.finish() }
+        let change = try await engine.deleteVolume(
+            target.reference, deletingSnapshots: deleteSnapshots, progress: progress)
         return .change(change, done: "deleted", already: "was already gone")
     }
 }

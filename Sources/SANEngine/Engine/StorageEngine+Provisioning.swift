@@ -114,7 +114,7 @@ extension StorageEngine {
     ///   `unsupported`, `busy`, and what the backend throws.
     public func resizeVolume(
         _ reference: VolumeReference, to capacity: ByteCount, isDelta: Bool, allowsShrink: Bool, allocates: Bool,
-        isForced: Bool = false
+        isForced: Bool = false, progress: any ProgressReporting = NoProgress()
     ) async throws(StorageError) -> Change<LocatedVolume> {
         let deadline = newDeadline()
         let hold = try await hold(reference, .exclusive, verb: "volume resize", until: deadline)
@@ -132,7 +132,7 @@ extension StorageEngine {
                 to: ResizeRequest(
                     capacity: wanted, expected: isDelta ? hold.volume.definition.capacity : nil,
                     allowsShrink: allowsShrink, allocates: allocates, isForced: isForced),
-                in: context(until: deadline)
+                in: context(until: deadline, progress: progress)
             ).map { withSecret($0, formerly: hold.volume) }
             try await noteDone("resized", change.value, named: hold.volume.name, in: hold.pool)
             return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: $0) }
@@ -144,7 +144,7 @@ extension StorageEngine {
     /// - Returns: the volume that is gone.
     /// - Throws: `not_found`, `unsupported`, `busy`, and what the backend throws.
     public func deleteVolume(
-        _ reference: VolumeReference, deletingSnapshots: Bool
+        _ reference: VolumeReference, deletingSnapshots: Bool, progress: any ProgressReporting = NoProgress()
     ) async throws(StorageError) -> Change<LocatedVolume> {
         let deadline = newDeadline()
         let hold = try await hold(reference, .exclusive, verb: "volume delete", until: deadline)
@@ -154,7 +154,8 @@ extension StorageEngine {
             until: deadline)
         do throws(StorageError) {
             let change = try await provisioning.deleteVolume(
-                hold.volume, deletingSnapshots: deletingSnapshots, in: context(until: deadline))
+                hold.volume, deletingSnapshots: deletingSnapshots,
+                in: context(until: deadline, progress: progress))
             try await noteDone("deleted", nil, named: hold.volume.name, in: hold.pool)
             return change.map { LocatedVolume(pool: hold.pool, poolType: type(of: hold.record), volume: hold.volume) }
         } catch {

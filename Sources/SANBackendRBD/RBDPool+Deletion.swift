@@ -1,0 +1,93 @@
+import CCeph
+public import SANEngine
+public import SANModel
+import SystemPackage
+
+extension RBDPool {
+    /// Deletes an image that nobody has open and that has no clones; its snapshots only where that is asked for.
+    ///
+    /// It may take as long as it likes while objects go. An image that was deleted half is deleted to the end; one that is gone already is no
+    /// error.
+    ///
+    /// - Throws: `busy` with the clients that have it open, with its clones, or with its snapshots; `invalid_state` for another image of that
+    ///   name; `cancelled`, after which it is there in part; `permission_denied`, `timed_out`, `backend_failure`.
+    public func deleteVolume(
+        _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
+    ) async throws(StorageError) -> Change<Void> {
+        try await withLongCall(
+            in: context, over: volume.definition.capacity?.bytes ?? 0,
+            waitingFor: "the deletion of the image '\(volume.name.printable)'"
+        ) { connection, call throws(StorageError) in
+            let isWhole: Bool
+            do throws(StorageError) {
+                _ = try OpenImage(volume, readOnly: true, connection)
+                isWhole = true
+            } catch {
+                guard error.code == .notFound || error.code == .invalidState else { throw error }
+                if let begun = try connection.begunDeletion(of: volume) {
+                    try connection.purge(begun, isForced: true, call)
+                    return .changed(())
+                }
+                // Gone, or without its header: what is left of it is removed by name.
+                guard error.code == .notFound else { throw error }
+                isWhole = false
+            }
+            if isWhole { try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection, call) }
+            return try connection.remove(volume.name, call) ? .changed(()) : .unchanged(())
+        }
+    }
+
+    /// Makes sure that nothing stands on an image, and deletes its snapshots.
+    private static func clear(
+        _ volume: Volume, deletingSnapshots: Bool, _ connection: ClusterConnection, _ call: LongCall
+    ) throws(StorageError) {
+        let shown = volume.name.printable
+        let snapshots = try {
+            () throws(StorageError) in
+            let image = try OpenImage(volume, readOnly: true, connection)
+            try image.refuseUsed()
+            try image.refuseCloned()
+            return try image.snapshots()
+        }()
+        guard !snapshots.isEmpty else { return }
+        // What was made for clones, and has none any more, nobody asked for.
+        guard deletingSnapshots || snapshots.allSatisfy({ ImageNaming.isForClones($0.name) }) else {
+            throw StorageError(
+                .busy,
+                "The image '\(shown)' has snapshots: \(snapshots.map(\.name.printable).shortList); give --delete-snapshots",
+                subject: .volume(shown))
+        }
+        try OpenImage.claim(volume, connection).deleteSnapshots(snapshots, call)
+    }
+}
+
+extension ClusterConnection {
+    /// Removes an image without snapshots, or what is left of one.
+    ///
+    /// - Returns: false where there is none.
+    fileprivate func remove(_ name: String, _ call: LongCall) throws(StorageError) -> Bool {
+        let shown = name.printable
+        try call.proceed()
+        let result = unsafe call.withArgument { argument in
+            unsafe CephLibrary.functions.rbd_remove_with_progress(ioContext, name, LongCall.callback, argument)
+        }
+        func refused(_ code: StorageError.Code, _ message: String) -> StorageError {
+            StorageError(code, message, subject: .volume(shown))
+        }
+        switch CephFailure(result).errno {
+        case .noSuchFileOrDirectory: return false
+        case .canceled:
+            throw refused(
+                .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again")
+        case .resourceBusy:
+            throw refused(.busy, "The image '\(shown)' has been opened by somebody: shut that down first")
+        case .directoryNotEmpty:
+            throw refused(.busy, "The image '\(shown)' has snapshots by now: give --delete-snapshots")
+        default:
+            guard result >= 0 else {
+                throw CephFailure(result).error(cannot: "delete the image '\(shown)'").about(.volume, shown)
+            }
+            return true
+        }
+    }
+}

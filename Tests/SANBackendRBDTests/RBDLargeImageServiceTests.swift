@@ -1,0 +1,109 @@
+import SANEngine
+import SANHost
+import SANModel
+import SANTestSupport
+import Testing
+
+@testable import SANBackendRBD
+
+/// Work that takes as long as an image is large, on a real cluster.
+@Suite(.timeLimit(.minutes(5))) struct RBDLargeImageServiceTests {
+    let fixture: RBDFixture
+
+    init() async throws {
+        fixture = try await RBDFixture()
+    }
+
+    /// Without an object map each of its objects is asked for.
+    private func make(_ name: String, _ size: String, in pool: RBDPool) async throws -> Volume {
+        try await fixture.rbd("create", "--size=" + size, "--image-feature=exclusive-lock", fixture.spec(name))
+        return try #require(
+            try await pool.refresh(in: fixture.context()).volumes.first { $0.name == name })
+    }
+
+    @Test("the deletion and the cut of a large image go on past the deadline, as long as objects go")
+    func outlastsTheDeadline() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await make("v", "8G", in: pool)
+            let (cutting, deleting) = (RecordedProgress(), RecordedProgress())
+            let smaller = ResizeRequest(capacity: ByteCount(1 << 30), allowsShrink: true)
+            let cut = try await pool.resizeVolume(
+                volume, to: smaller, in: fixture.context(deadline: .zero, progress: cutting)
+            ).value
+            #expect(cut.definition.capacity == smaller.capacity && cutting.last != nil)
+            #expect(try #require(cutting.last) <= ByteCount(7 << 30))
+            _ = try await pool.deleteVolume(
+                cut, deletingSnapshots: false, in: fixture.context(deadline: .zero, progress: deleting))
+            #expect(deleting.last != nil)
+            #expect(try await pool.refresh(in: fixture.context()).volumes.isEmpty)
+        }
+    }
+
+    @Test(
+        "a deletion that is cancelled leaves an image that is deleted by the same command, refreshed or not",
+        arguments: [false, true])
+    func cancelsDeletions(_ refreshes: Bool) async throws {
+        try await fixture.withPool { pool in
+            let volume = try await make("v", "8G", in: pool)
+            let error = try await whenCancelled { context in
+                _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: context)
+            }
+            #expect(error?.code == .cancelled && error?.message.contains("deleted in part") == true)
+            let left = try await pool.refresh(in: fixture.context()).volumes
+            #expect(left.map(\.name) == ["v"])
+            #expect(await code { _ = try await pool.inspect(volume, in: fixture.context()) } == .invalidState)
+            let again = refreshes ? try #require(left.first) : volume
+            #expect(try await pool.deleteVolume(again, deletingSnapshots: false, in: fixture.context()).isChanged)
+            #expect(try await pool.refresh(in: fixture.context()).volumes.isEmpty)
+        }
+    }
+
+    @Test("what is left of an image is deleted, and not another one that has its name by now (L12)")
+    func endsADeletionByID() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await make("v", "8G", in: pool)
+            _ = try await whenCancelled { context in
+                _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: context)
+            }
+            let new = try await fixture.create("v", 4 << 20, in: pool)
+            _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
+            #expect(try await pool.refresh(in: fixture.context()).volumes.map(\.image) == [new.image])
+        }
+    }
+
+    @Test("a cut that is cancelled says what may be lost, and is ended by the same command")
+    func cancelsCuts() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await make("v", "8G", in: pool)
+            let smaller = ResizeRequest(capacity: ByteCount(1 << 30), allowsShrink: true)
+            let error = try await whenCancelled { context in
+                _ = try await pool.resizeVolume(volume, to: smaller, in: context)
+            }
+            #expect(error?.code == .cancelled && error?.causes.first?.message.contains("1073741824") == true)
+            #expect(try await pool.inspect(volume, in: fixture.context()).definition.capacity == ByteCount(8 << 30))
+            let cut = try await pool.resizeVolume(volume, to: smaller, in: fixture.context())
+            #expect(cut.isChanged && cut.value.definition.capacity == smaller.capacity)
+        }
+    }
+
+    /// Cancels an operation when it first tells how far it is.
+    private func whenCancelled(
+        _ body: @escaping @Sendable (OperationContext) async throws -> Void
+    ) async throws -> StorageError? {
+        let progress = RecordedProgress()
+        let context = fixture.context(progress: progress)
+        let gate = FirstResult<Void>()
+        let task = Task { () -> StorageError? in
+            do {
+                try await gate.value().get()
+                try await body(context)
+                return nil
+            } catch {
+                return error as? StorageError
+            }
+        }
+        progress.onReport { task.cancel() }
+        gate.finish(.success(()))
+        return await task.value
+    }
+}
