@@ -9,7 +9,7 @@ extension RBDPool {
     /// It may take as long as it likes while objects go. An image that was deleted half is deleted to the end; one that is gone already is no
     /// error.
     ///
-    /// - Throws: `busy` with the clients that have it open, with its clones, or with its snapshots; `invalid_state` for another image of that
+    /// - Throws: `busy` with the clients that have it open, its group, its clones, or its snapshots; `invalid_state` for another image of that
     ///   name; `cancelled`, after which it is there in part; `permission_denied`, `timed_out`, `backend_failure`.
     public func deleteVolume(
         _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
@@ -46,6 +46,8 @@ extension RBDPool {
             () throws(StorageError) in
             let image = try OpenImage(volume, readOnly: true, connection)
             try image.refuseUsed()
+            try image.refuseGrouped()
+            try image.refuseGroupSnapshots()
             try image.refuseCloned()
             return try image.snapshots()
         }()
@@ -83,6 +85,9 @@ extension ClusterConnection {
             throw refused(.busy, "The image '\(shown)' has been opened by somebody: shut that down first")
         case .directoryNotEmpty:
             throw refused(.busy, "The image '\(shown)' has snapshots by now: give --delete-snapshots")
+        case .tooManyLinks:
+            throw refused(
+                .busy, "The image '\(shown)' belongs to a group: take it out first, with 'rbd group image remove'")
         default:
             guard result >= 0 else {
                 throw CephFailure(result).error(cannot: "delete the image '\(shown)'").about(.volume, shown)

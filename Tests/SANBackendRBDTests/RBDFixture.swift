@@ -92,11 +92,18 @@ struct RBDFixture {
     }
 
     /// Has another client keep an image open for writing meanwhile.
-    func whileOpen(_ name: String, _ body: () async throws -> Void) async throws {
+    ///
+    /// - Parameter isLocked: it writes, and so takes the image's lock.
+    func whileOpen(_ name: String, isLocked: Bool = false, _ body: () async throws -> Void) async throws {
         let source = try RBDSource(definition())
         let connections = ClusterConnections()
         let connection = try await connections.connection(to: source, in: context())
-        let image = try await withThread { ImageAccess(try OpenImage(name, readOnly: false, connection)) }
+        let image = try await withThread {
+            let image = ImageAccess(try OpenImage(name, readOnly: false, connection))
+            let chunk = TransferChunk(offset: 0, length: 512, buffer: TransferBuffer(count: 512))
+            if isLocked { _ = try image.perform(.write(chunk)) }
+            return image
+        }
         let result: Result<Void, any Error>
         do {
             result = .success(try await body())
@@ -131,7 +138,8 @@ struct RBDFixture {
             switch rest.count {
             case 1: _ = try cluster.rbd(verb, rest[0])
             case 2: _ = try cluster.rbd(verb, rest[0], rest[1])
-            default: _ = try cluster.rbd(verb, rest[0], rest[1], rest[2])
+            case 3: _ = try cluster.rbd(verb, rest[0], rest[1], rest[2])
+            default: _ = try cluster.rbd(verb, rest[0], rest[1], rest[2], rest[3])
             }
         }
     }

@@ -75,6 +75,8 @@
     X(rbd_image_options_set_uint64) \
     X(rbd_image_options_set_string) \
     X(rbd_get_flags) \
+    X(rbd_get_group) \
+    X(rbd_group_info_cleanup) \
     X(rbd_get_data_pool_id) \
     X(rbd_get_stripe_unit) \
     X(rbd_get_stripe_count) \
@@ -86,6 +88,8 @@
     X(rbd_snap_rollback_with_progress) \
     X(rbd_snap_get_timestamp) \
     X(rbd_snap_get_namespace_type) \
+    X(rbd_snap_get_group_namespace) \
+    X(rbd_snap_group_namespace_cleanup) \
     X(rbd_snap_set_by_id) \
     X(rbd_flatten_with_progress) \
     X(rbd_trash_move) \

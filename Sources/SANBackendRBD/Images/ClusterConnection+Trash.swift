@@ -91,6 +91,11 @@ extension ClusterConnection {
                 .busy,
                 "The image '\(shown)' in the trash has snapshots: restore it, and delete it with --delete-snapshots",
                 subject: .volume(shown))
+        case .tooManyLinks:
+            throw StorageError(
+                .busy,
+                "The image '\(shown)' in the trash belongs to a group: restore it, and take it out with 'rbd group image remove'",
+                subject: .volume(shown))
         default: break
         }
         try check(result, trashed.name, cannot: "delete the image '\(shown)' in the trash")

@@ -115,16 +115,32 @@ final class OpenImage: Sendable {
         }
     }
 
-    struct Snapshot: Sendable, Hashable {
+    struct Snapshot: Sendable {
         var id: UInt64
         var name: String
         /// Of the image when it was made, in bytes.
         var size: UInt64
         var isProtected: Bool
+        /// Whose it is.
+        var kind = RBD_SNAP_NAMESPACE_TYPE_USER
     }
 
     /// The users' own: those of groups and mirroring, and those that only wait for their last clone to go, have no names to use.
     func snapshots() throws(StorageError) -> [Snapshot] {
+        var snapshots: [Snapshot] = []
+        for var snapshot in try allSnapshots() where snapshot.kind == RBD_SNAP_NAMESPACE_TYPE_USER {
+            var isProtected: Int32 = 0
+            try check(
+                unsafe CephLibrary.functions.rbd_snap_is_protected(handle, snapshot.name, &isProtected),
+                cannot: "look at the snapshot '\(snapshot.name.printable)' of")
+            snapshot.isProtected = isProtected != 0
+            snapshots.append(snapshot)
+        }
+        return snapshots
+    }
+
+    /// Snapshots of all kinds; whether they are protected isn't looked at.
+    func allSnapshots() throws(StorageError) -> [Snapshot] {
         let functions = unsafe CephLibrary.functions
         var room: Int32 = 64
         while true {
@@ -133,25 +149,15 @@ final class OpenImage: Sendable {
             if CephFailure(count).errno == .outOfRange, room < 1 << 20 { continue }
             try check(count, cannot: "list the snapshots of")
             defer { unsafe functions.rbd_snap_list_end(&list) }
-            let found = unsafe list[..<min(Int(count), list.count)].map { entry in
+            var found = unsafe list[..<min(Int(count), list.count)].map { entry in
                 unsafe Snapshot(id: entry.id, name: String(cString: entry.name), size: entry.size, isProtected: false)
             }
-            var snapshots: [Snapshot] = []
-            for var snapshot in found {
-                let shown = snapshot.name.printable
-                var kind = RBD_SNAP_NAMESPACE_TYPE_USER
+            for index in found.indices {
                 try check(
-                    unsafe functions.rbd_snap_get_namespace_type(handle, snapshot.id, &kind),
-                    cannot: "look at the snapshot '\(shown)' of")
-                guard kind == RBD_SNAP_NAMESPACE_TYPE_USER else { continue }
-                var isProtected: Int32 = 0
-                try check(
-                    unsafe functions.rbd_snap_is_protected(handle, snapshot.name, &isProtected),
-                    cannot: "look at the snapshot '\(shown)' of")
-                snapshot.isProtected = isProtected != 0
-                snapshots.append(snapshot)
+                    unsafe functions.rbd_snap_get_namespace_type(handle, found[index].id, &found[index].kind),
+                    cannot: "look at the snapshot '\(found[index].name.printable)' of")
             }
-            return snapshots
+            return found
         }
     }
 
