@@ -21,12 +21,13 @@ struct ValueTests {
 
     private func capacity(
         _ given: ByteCount, capacity: ByteCount = 100, allocation: ByteCount = 50, available: ByteCount? = 30,
-        isDelta: Bool = false, allowsShrink: Bool = false, allocates: Bool = false
+        isDelta: Bool = false, allowsShrink: Bool = false, allocates: Bool = false, mayBeUncounted: Bool = false
     ) throws(StorageError) -> ByteCount {
         var volume = VolumeDefinition(name: "v", capacity: capacity)
         volume.allocation = allocation
         return try ResizeRules(
-            volume: volume, available: available, isDelta: isDelta, allowsShrink: allowsShrink, allocates: allocates
+            volume: volume, available: available, isDelta: isDelta, allowsShrink: allowsShrink, allocates: allocates,
+            mayBeUncounted: mayBeUncounted
         ).capacity(for: given)
     }
 
@@ -53,6 +54,28 @@ struct ValueTests {
                 "Can't shrink capacity below current capacity (100 bytes) unless shrink flag explicitly specified: --shrink"
             ) == true)
         #expect(throws: StorageError.self) { try capacity(40, allowsShrink: true) }
+        // An image without an object map shows its capacity, and could never be cut.
+        #expect(try capacity(40, allocation: 100, allowsShrink: true, mayBeUncounted: true) == 40)
+        #expect(throws: StorageError.self) { try capacity(40, allocation: 100, mayBeUncounted: true) }
+        #expect(throws: StorageError.self) { try capacity(40, allowsShrink: true, mayBeUncounted: true) }
+        #expect(throws: StorageError.self) { try capacity(40, allocation: 100, allowsShrink: true) }
+    }
+
+    @Test(
+        "with the whole trash goes what users have put there, and its time has come; mirroring's and migration's never")
+    func purge() {
+        let now = Timestamp(seconds: 1_000)
+        func goes(_ source: String?, _ keptUntil: Int64?, isForced: Bool = false) -> Bool {
+            var trashed = TrashedVolume(id: "1", name: "v")
+            trashed.source = source
+            trashed.keptUntil = keptUntil.map { Timestamp(seconds: $0) }
+            return trashed.goesWithAll(isForced: isForced, at: now)
+        }
+        #expect(goes("user", 999) && goes("user", 1_000) && goes("user", nil))
+        #expect(!goes("user", 1_001) && goes("user", 1_001, isForced: true))
+        for other in ["mirroring", "migration", "removing", nil] {
+            #expect(!goes(other, 0) && !goes(other, 0, isForced: true))
+        }
     }
 
     @Test("steps are taken back last first, all of them, and failures are told beside the original error")

@@ -87,8 +87,7 @@ extension StorageEngine {
                 return outcome
             }
             let now = Timestamp.now
-            // What mirroring and migration have put there is theirs, as for 'rbd trash purge'.
-            for found in all where found.source == "user" && (isForced || (found.keptUntil ?? now) <= now) {
+            for found in all where found.goesWithAll(isForced: isForced, at: now) {
                 do throws(StorageError) {
                     try await trash.purge(found, isForced: isForced, in: self.context(until: self.newDeadline()))
                     outcome.purged.append(found)
@@ -147,5 +146,12 @@ extension StorageEngine {
         } catch {
             throw error.about(.pool, record.name.printable)
         }
+    }
+}
+
+extension TrashedVolume {
+    /// Whether it goes where nobody names it: what mirroring and migration have put there is theirs, as for 'rbd trash purge'.
+    func goesWithAll(isForced: Bool, at now: Timestamp) -> Bool {
+        source == "user" && (isForced || (keptUntil ?? now) <= now)
     }
 }
