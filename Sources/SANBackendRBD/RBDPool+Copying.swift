@@ -97,11 +97,14 @@ extension RBDPool: VolumeCloning {
         }
     }
 
+    /// Reads what has just been done, whoever is cancelled meanwhile.
     func read(_ name: String, in context: OperationContext) async throws(StorageError) -> Volume {
         let (deadline, showsUsage) = (context.deadline, showsUsage)
-        return try await withConnection(in: context, waitingFor: "the new image '\(name.printable)'") {
-            connection throws(StorageError) in
-            try Self.read(name, connection, until: deadline, showsUsage: showsUsage)
+        return try await shielded { () async throws(StorageError) in
+            try await withConnection(in: context, waitingFor: "the image '\(name.printable)'") {
+                connection throws(StorageError) in
+                try Self.read(name, connection, until: deadline, showsUsage: showsUsage)
+            }
         }
     }
 }

@@ -97,7 +97,7 @@ extension RBDPool: VolumeSnapshots {
                         subject: .volume(shown)))
             }
         }
-        return try await inspect(volume, in: context.renewed)
+        return try await shielded { () async throws(StorageError) in try await inspect(volume, in: context.renewed) }
     }
 
     /// Copies what a clone has from its parent.
@@ -117,7 +117,8 @@ extension RBDPool: VolumeSnapshots {
             }
             try image.check(result, cannot: "flatten")
         }
-        return .changed(try await inspect(volume, in: context.renewed))
+        return .changed(
+            try await shielded { () async throws(StorageError) in try await inspect(volume, in: context.renewed) })
     }
 
     // MARK: Below

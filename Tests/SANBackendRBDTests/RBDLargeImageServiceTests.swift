@@ -86,6 +86,49 @@ import Testing
         }
     }
 
+    @Test(
+        "what another client carries out can't be stopped: who is cancelled hears where it goes on, and doesn't wait for it (L83)"
+    )
+    func saysWhereItGoesOn() async throws {
+        try await fixture.withPool { pool in
+            _ = try await fixture.create("v", 4 << 20, in: pool)
+            let connection = try await pool.connections.connection(to: pool.source, in: fixture.context())
+            func owner() async throws -> String? {
+                try await withThread { try OpenImage("v", readOnly: false, connection).lockOwner() }
+            }
+            #expect(try await owner() == nil)
+            try await fixture.whileOpen("v", isLocked: true) {
+                let owner = try #require(try await owner())
+                #expect(owner.hasPrefix(CephCluster.address + ":"))
+                let end = Event()
+                let error = try await whenCancelled { context in
+                    try await pool.withLongCall(in: context, over: 2, waitingFor: "the flattening of 'v'") {
+                        _, call throws(StorageError) in
+                        try call.proceed(at: owner)
+                        _ = call.withArgument { unsafe LongCall.callback(1, 2, $0) }
+                        end.wait()
+                    }
+                }
+                end.signal()
+                #expect(error?.code == .cancelled)
+                #expect(error?.message.contains("client at \(owner), ") == true)
+                #expect(error?.message.hasSuffix("goes on with the flattening of 'v'") == true)
+            }
+        }
+    }
+
+    @Test("what was done before anybody was cancelled is told as done")
+    func tellsWhatWasDone() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            let error = try await whenCancelled { context in
+                let cut = ResizeRequest(capacity: ByteCount(3 << 20), allowsShrink: true)
+                _ = try await pool.resizeVolume(volume, to: cut, in: context)
+            }
+            #expect(error == nil)
+        }
+    }
+
     /// Cancels an operation when it first tells how far it is.
     private func whenCancelled(
         _ body: @escaping @Sendable (OperationContext) async throws -> Void

@@ -117,13 +117,8 @@ extension RBDPool {
         _ body: @escaping @Sendable (ClusterConnection) throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
         if Task.isCancelled { throw StorageError(.cancelled, "Cancelled before \(what)") }
-        let step = Task { () -> Result<Value, StorageError> in
-            do throws(StorageError) {
-                return .success(try await withConnection(in: context, waitingFor: what, body))
-            } catch {
-                return .failure(error)
-            }
+        return try await shielded { () async throws(StorageError) in
+            try await withConnection(in: context, waitingFor: what, body)
         }
-        return try await step.value.get()
     }
 }

@@ -17,6 +17,12 @@ extension OpenImage {
         try image.refuseUsed(besidesThis: true)
         guard try image.features().contains(.exclusiveLock) else { return image }
         let result = unsafe CephLibrary.functions.rbd_lock_acquire(image.handle, RBD_LOCK_MODE_EXCLUSIVE)
+        guard CephFailure(result).errno != .invalidArgument else {
+            throw StorageError(
+                .invalidState,
+                "The image '\(volume.name.printable)' can't be locked: is it mirrored, and another cluster its primary? ('rbd mirror image status')",
+                subject: .volume(volume.name.printable))
+        }
         try image.check(result, cannot: "lock")
         // Who came in between is in time to be seen, and too late to write.
         try image.refuseUsed(besidesThis: true)
@@ -37,7 +43,7 @@ extension OpenImage {
         guard others.isEmpty else {
             throw StorageError(
                 .busy,
-                "The image '\(name.printable)' is open at \(others.map(\.address).shortList): shut that down first",
+                "The image '\(name.printable)' is open at \(others.map(\.address).shortList): shut that down first (one that was killed is forgotten after 30 seconds)",
                 subject: .volume(name.printable))
         }
     }

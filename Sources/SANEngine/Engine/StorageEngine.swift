@@ -94,7 +94,7 @@ public struct StorageEngine: Sendable {
 }
 
 /// Runs to its end in a task of its own, whatever becomes of the caller: for what must not be left half done.
-func shielded<Value: Sendable>(
+package func shielded<Value: Sendable>(
     _ body: @escaping @Sendable () async throws(StorageError) -> Value
 ) async throws(StorageError) -> Value {
     let result: Result<Value, StorageError> = await Task {
