@@ -87,10 +87,14 @@ public struct RBDPool: ActivePool, VolumeInspection {
 
     private static func volumes(_ findings: [ImageScan.Finding], _ connection: ClusterConnection) -> [Volume] {
         let names = Dictionary(findings.map { ($0.image.id, $0.image.name) }) { first, _ in first }
+        var parents: [ImageHeader.Parent: String] = [:]
         return findings.map { finding in
             var volume = volume(finding, connection)
             if case .success(let header) = finding.header, let parent = header.parent {
-                volume.parent = parentName(parent, connection, names)
+                // One question for all clones of an image.
+                let name = parents[parent] ?? parentName(parent, connection, names)
+                parents[parent] = name
+                volume.parent = name
             }
             return volume
         }
@@ -140,16 +144,19 @@ public struct RBDPool: ActivePool, VolumeInspection {
         }
     }
 
-    /// The parent's path where it is in this pool and namespace, else its pool and id.
+    /// The parent's path where it is in this namespace, of whatever pool; else its pool and id.
     private static func parentName(
         _ parent: ImageHeader.Parent, _ connection: ClusterConnection, _ names: [String: String]
     ) -> String {
-        let isHere = parent.pool == connection.poolID && parent.namespace == connection.source.namespace
-        if isHere, let name = names[parent.image] ?? connection.imageName(of: parent.image) {
+        let isNear = parent.namespace == connection.source.namespace
+        if isNear, parent.pool == connection.poolID, let name = names[parent.image] {
             return connection.source.path(of: name)
         }
         let pool = connection.poolName(of: parent.pool) ?? "pool \(parent.pool)"
         let place = parent.namespace.isEmpty ? pool : "\(pool)/\(parent.namespace)"
+        if isNear, let name = connection.imageName(of: parent.image, pool: parent.pool) {
+            return "\(place)/\(name)"
+        }
         return "\(place), image id \(parent.image)"
     }
 

@@ -60,6 +60,42 @@ import Testing
         }
     }
 
+    @Test("a clone in another Ceph pool is one as any other, and is named where its parent would be deleted")
+    func clonesIntoOtherPools() async throws {
+        let (cluster, place) = (fixture.cluster, "o" + fixture.namespace)
+        try await withThread {
+            try cluster.ceph("osd", "pool", "create", place, "8")
+            try cluster.ceph("osd", "pool", "application", "enable", place, "rbd")
+        }
+        try await fixture.withPool(fixture.definition(of: "rbd")) { pool in
+            let context = fixture.context()
+            let name = "base-" + fixture.namespace
+            let base = try await fixture.create(name, 4 << 20, in: pool)
+            try await Transfers.upload([1, 2, 3], to: base, of: pool, fixture)
+            try await fixture.withPool(fixture.definition(of: place)) { other in
+                let far = try await fixture.clone(base, of: pool, as: "far", in: other)
+                #expect(far.image?.pool != base.image?.pool && far.parent == base.path)
+                #expect(try await other.refresh(in: context).volumes.map(\.parent) == [base.path])
+                #expect(try await Transfers.download(far, of: other, fixture).prefix(4) == [1, 2, 3, 0])
+                // And back, so that each stands on the other pool.
+                let back = try await fixture.clone(far, of: other, as: "back-" + fixture.namespace, in: pool)
+                #expect(back.parent == far.path && back.definition.capacity == far.definition.capacity)
+                do {
+                    _ = try await pool.deleteVolume(base, deletingSnapshots: true, in: context)
+                    Issue.record("an image with a clone was deleted")
+                } catch {
+                    let error = try #require(error as? StorageError)
+                    #expect(error.code == .busy && error.message.contains("\(place)/far"))
+                }
+                #expect(try await other.flatten(far, in: context).value.parent == nil)
+                _ = try await pool.deleteVolume(base, deletingSnapshots: false, in: context)
+                #expect(try await Transfers.download(back, of: pool, fixture).prefix(3) == [1, 2, 3])
+                _ = try await pool.deleteVolume(back, deletingSnapshots: false, in: context)
+                _ = try await other.deleteVolume(far, deletingSnapshots: false, in: context)
+            }
+        }
+    }
+
     @Test("a clone that can't be made leaves neither snapshot nor image behind")
     func leavesNothing() async throws {
         try await fixture.withPool { pool in

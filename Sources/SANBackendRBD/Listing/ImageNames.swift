@@ -35,12 +35,13 @@ extension ClusterConnection {
         }
     }
 
-    /// The image's name by its id, from the pool's directory; nil where it isn't there; blocks.
-    func imageName(of id: String) -> String? {
+    /// The image's name by its id, from the directory of a pool of the cluster, in the connection's namespace; nil where it isn't there; blocks.
+    func imageName(of id: String, pool: Int64? = nil) -> String? {
         let length = UInt32(clamping: id.utf8.count)
         let input = [UInt8].ceph(UInt64(length)).prefix(4) + id.utf8
         let calls = ClassCalls([.init(method: "dir_get_name", input: Array(input), limit: 4096)])
-        guard calls.start(on: "rbd_directory", self) >= 0, let answer = calls.wait().answers.first ?? nil else {
+        guard calls.start(on: "rbd_directory", self, pool: pool) >= 0, let answer = calls.wait().answers.first ?? nil
+        else {
             return nil
         }
         var decoder = CephDecoder(answer)
