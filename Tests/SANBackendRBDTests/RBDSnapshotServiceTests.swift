@@ -147,4 +147,17 @@ import Testing
             #expect(try await Transfers.download(flat.value, of: pool, fixture).prefix(3) == [1, 2, 3])
         }
     }
+
+    @Test("another image of a clone's name isn't flattened (L12)")
+    func flattensNoOther() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let base = try await fixture.create("base", 4 << 20, in: pool)
+            let old = try await fixture.clone(base, as: "clone", in: pool)
+            _ = try await pool.deleteVolume(old, deletingSnapshots: false, in: context)
+            let new = try await fixture.clone(base, as: "clone", in: pool)
+            #expect(await code { _ = try await pool.flatten(old, in: context) } == .invalidState)
+            #expect(try await pool.inspect(new, in: context).parent == base.path)
+        }
+    }
 }

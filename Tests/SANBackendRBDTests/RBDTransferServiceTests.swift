@@ -181,4 +181,40 @@ import Testing
             _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
         }
     }
+
+    enum Change: CaseIterable { case cut, deleted, replaced }
+
+    @Test("a download of an image that is cut, deleted or replaced meanwhile fails", arguments: Change.allCases)
+    func noticesChanges(_ change: Change) async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 16 << 20, in: pool)
+            try await Transfers.upload(LocalEnds.pattern(16 << 20), to: volume, of: pool, fixture)
+            let (reading, writing) = try FileDescriptor.pipe()
+            let download = Task {
+                let result = await code {
+                    _ = try await pool.download(
+                        volume, to: DataEnd(descriptor: writing, isSeekable: false, name: "pipe"), TransferRequest(),
+                        in: fixture.context())
+                }
+                try writing.close()
+                return result
+            }
+            @Sendable func take() throws -> Int {
+                var bytes = [UInt8](repeating: 0, count: 1 << 16)
+                return try bytes.withUnsafeMutableBytes { try reading.read(into: $0) }
+            }
+            // It has begun, and can't end before the pipe is empty.
+            _ = try await withThread { try take() }
+            if change == .cut {
+                try await fixture.rbd("resize", "--allow-shrink", "--size=4", fixture.spec("v"))
+            } else {
+                try await fixture.rbd("remove", fixture.spec("v"))
+            }
+            if change == .replaced { _ = try await fixture.create("v", 16 << 20, in: pool) }
+            try await withThread { while try take() > 0 {} }
+            let expected: StorageError.Code = change == .deleted ? .notFound : .invalidState
+            #expect(try await download.value == expected)
+            try reading.close()
+        }
+    }
 }

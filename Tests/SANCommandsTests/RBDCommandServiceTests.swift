@@ -80,4 +80,29 @@ import Testing
         #expect(
             script.text.contains("encrypted: 0\nsame: 0\nw\n"), "\(script.text) \(script.diagnostics)")
     }
+
+    @Test("an image that a guest has put a header of LUKS into is downloaded and attached as it is")
+    func keepsAGuestsHeader() async throws {
+        let script = try await program.script(
+            """
+            set -e
+            cd "$FOLDER"
+            qemu-img create -q -f luks --object secret,id=k,data=guest -o key-secret=k,iter-time=500 luks 4M
+            size=$(stat --format=%s luks)
+            "$SANCTL" -q volume create-as ceph guest "$size"
+            "$SANCTL" -q volume upload guest luks --pool ceph
+            "$SANCTL" -q pool refresh ceph
+            "$SANCTL" volume dumpxml guest --pool ceph | grep "<encryption format='luks'"
+            "$SANCTL" -q volume download guest back --pool ceph
+            cmp luks back
+            "$SANCTL" volume attach-info guest --pool ceph --for libvirt >disk
+            ! grep '<encryption' disk
+            node=$("$SANCTL" volume attach-info guest --pool ceph --for qemu)
+            case $node in *san-key*|*luks*) exit 1;; esac
+            qemu-img info --output=json --object "secret,id=san-cephx,format=base64,file=key" "json:$node" >info
+            grep "\"virtual-size\": $size" info
+            "$SANCTL" -q pool stop ceph
+            """)
+        #expect(script.status == 0, "\(script.text) \(script.diagnostics)")
+    }
 }

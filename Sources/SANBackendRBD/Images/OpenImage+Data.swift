@@ -7,15 +7,11 @@ extension OpenImage {
     ///
     /// - Returns: ranges within the given one, in order, that don't overlap.
     func data(in range: Range<UInt64>) throws(StorageError) -> [Range<UInt64>] {
-        let (features, flags) = (try features(), try flags())
-        // Before Ceph 16.2.8 fast-diff's answers are wrong for stripes, and where the range begins within an object (Ceph PR 44483).
-        let isFast =
-            features.contains(.fastDiff) && !flags.contains(.fastDiffInvalid) && !features.contains(.striping)
-        let object = UInt64(1) << UInt64(min(try sizeAndOrder().order, 40))
-        let start = range.lowerBound - range.lowerBound % object
+        let question = DataQuestion(
+            range, order: try sizeAndOrder().order, features: try features(), flags: try flags())
         let found = FoundData()
         let result = unsafe CephLibrary.functions.rbd_diff_iterate2(
-            handle, nil, start, range.upperBound - start, 1, isFast ? 1 : 0,
+            handle, nil, question.offset, question.length, 1, question.isFast ? 1 : 0,
             { offset, length, exists, argument in
                 guard exists != 0, let argument = unsafe argument else { return 0 }
                 unsafe Unmanaged<FoundData>.fromOpaque(argument).takeUnretainedValue()
@@ -24,6 +20,22 @@ extension OpenImage {
             }, Unmanaged.passUnretained(found).toOpaque())
         try check(result, cannot: "look for data in")
         return withExtendedLifetime(found) { found.merged(within: range) }
+    }
+}
+
+/// What librbd is asked, to be told of all data in a range.
+///
+/// Before Ceph 16.2.8 fast-diff's answers are wrong for stripes, and where the range begins within an object (Ceph PR 44483).
+struct DataQuestion: Sendable, Hashable {
+    let offset: UInt64
+    let length: UInt64
+    /// By the object map: whole objects.
+    let isFast: Bool
+
+    init(_ range: Range<UInt64>, order: UInt8, features: ImageFeatures, flags: ImageFlags) {
+        isFast = features.contains(.fastDiff) && !flags.contains(.fastDiffInvalid) && !features.contains(.striping)
+        offset = range.lowerBound - range.lowerBound % (1 << UInt64(min(order, 40)))
+        length = range.upperBound - offset
     }
 }
 
