@@ -5,7 +5,8 @@ struct ImageHeader: Sendable, Hashable {
     /// In bytes.
     var size: UInt64
     var features: ImageFeatures
-    var flags: ImageFlags
+    /// Nil where they weren't asked for.
+    var flags: ImageFlags?
     /// Nil where there are more than are counted.
     var snapshots: Int?
     var parent: Parent?
@@ -35,16 +36,35 @@ struct ImageHeader: Sendable, Hashable {
         (dataPool == nil ? "rbd_data.\(id)" : "rbd_data.\(pool).\(id)") + ".0000000000000000"
     }
 
-    static let calls: [ClassCalls.Call] = [
-        .init(method: "get_size", input: head, limit: 16),
-        // As a reader: an image with features that only writers must know is readable.
-        .init(method: "get_features", input: head + [1], limit: 32),
-        .init(method: "get_flags", input: head, limit: 16),
-        .init(method: "get_snapcontext", input: [], limit: 12 + 8 * snapshotLimit, isOptional: true),
-        // Since Ceph 14; an older cluster doesn't say.
-        .init(method: "parent_get", input: [], limit: 1024, isOptional: true),
-        .init(method: "get_data_pool", input: [], limit: 16, isOptional: true),
-    ]
+    /// What every header is asked; each call takes the OSD some time.
+    ///
+    /// - Parameter wantsFlags: they tell whether the object map is to be trusted.
+    static func calls(wantsFlags: Bool) -> [ClassCalls.Call] {
+        let calls: [ClassCalls.Call] = [
+            .init(method: "get_size", input: head, limit: 16),
+            // As a reader: an image with features that only writers must know is readable.
+            .init(method: "get_features", input: head + [1], limit: 32),
+            .init(method: "get_snapcontext", input: [], limit: 12 + 8 * snapshotLimit, isOptional: true),
+            // Since Ceph 14; an older cluster doesn't say.
+            .init(method: "parent_get", input: [], limit: 1024, isOptional: true),
+        ]
+        return wantsFlags ? calls + [.init(method: "get_flags", input: head, limit: 16)] : calls
+    }
+
+    /// What those with the feature `data-pool` are asked, too.
+    static let dataPoolCall = ClassCalls.Call(method: "get_data_pool", input: [], limit: 16)
+
+    /// - Parameter answer: to ``dataPoolCall``.
+    /// - Returns: nil for an answer that makes no sense.
+    static func dataPool(_ answer: [UInt8]) -> Int64? {
+        var decoder = CephDecoder(answer)
+        do throws(DamagedAnswer) {
+            let pool = Int64(bitPattern: try decoder.number64())
+            return pool < 0 ? nil : pool
+        } catch {
+            return nil
+        }
+    }
 
     /// How many bytes of its parent an image reaches.
     static let overlapCall = ClassCalls.Call(method: "parent_overlap_get", input: head, limit: 16)
@@ -69,14 +89,13 @@ struct ImageHeader: Sendable, Hashable {
     var objectCount: UInt64 { size / objectSize + (size % objectSize == 0 ? 0 : 1) }
 
     /// Whether it has one to be trusted.
-    var hasObjectMap: Bool { features.contains(.objectMap) && !flags.contains(.objectMapInvalid) }
+    var hasObjectMap: Bool { features.contains(.objectMap) && flags?.contains(.objectMapInvalid) == false }
 }
 
 extension ImageHeader {
-    /// - Parameter answers: to ``calls``.
+    /// - Parameter answers: to ``calls(wantsFlags:)``.
     init(answers: [[UInt8]?]) throws(DamagedAnswer) {
-        guard answers.count == ImageHeader.calls.count, let size = answers[0], let features = answers[1],
-            let flags = answers[2]
+        guard (4...5).contains(answers.count), let size = answers[0], let features = answers[1]
         else { throw DamagedAnswer() }
         var decoder = CephDecoder(size)
         order = try decoder.byte()
@@ -85,19 +104,17 @@ extension ImageHeader {
         guard (9...40).contains(order) else { throw DamagedAnswer() }
         decoder = CephDecoder(features)
         self.features = ImageFeatures(rawValue: try decoder.number64())
-        decoder = CephDecoder(flags)
-        self.flags = ImageFlags(rawValue: try decoder.number64())
-        snapshots = try answers[3].map { answer throws(DamagedAnswer) in
+        if answers.count > 4 {
+            guard let answer = answers[4] else { throw DamagedAnswer() }
+            decoder = CephDecoder(answer)
+            flags = ImageFlags(rawValue: try decoder.number64())
+        }
+        snapshots = try answers[2].map { answer throws(DamagedAnswer) in
             var decoder = CephDecoder(answer)
             _ = try decoder.number64()
             return Int(try decoder.number32())
         }
-        if let answer = answers[4] { parent = try Parent(answer) } else { knowsParent = false }
-        if let answer = answers[5] {
-            var decoder = CephDecoder(answer)
-            let pool = Int64(bitPattern: try decoder.number64())
-            dataPool = pool < 0 ? nil : pool
-        }
+        if let answer = answers[3] { parent = try Parent(answer) } else { knowsParent = false }
     }
 }
 

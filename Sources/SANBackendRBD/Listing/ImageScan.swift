@@ -53,12 +53,35 @@ struct ImageScan {
     func headers(of images: [ListedImage]) throws(StorageError) -> [Finding] {
         var findings: [Finding] = []
         findings.reserveCapacity(images.count)
-        try ask(images, ImageHeader.calls, window: ImageScan.window) { image in
+        try ask(images, ImageHeader.calls(wantsFlags: wantsUsage), window: ImageScan.window) { image in
             image.id.isEmpty ? nil : (ImageHeader.object(of: image.id), nil)
         } answered: { image, outcome in
             findings.append(finding(image, outcome))
         }
+        try readDataPools(&findings)
         return findings
+    }
+
+    /// Where the data of those is that don't have it in their own pool.
+    private func readDataPools(_ findings: inout [Finding]) throws(StorageError) {
+        let images = findings.indices.filter { index in
+            guard case .success(let header) = findings[index].header else { return false }
+            return header.features.contains(.dataPool)
+        }
+        let ids = images.map { findings[$0].image.id }
+        var pools: [Int64?] = []
+        try ask(ids, [ImageHeader.dataPoolCall], window: ImageScan.window) { id in
+            (ImageHeader.object(of: id), nil)
+        } answered: { _, outcome in
+            pools.append(outcome.flatMap { $0.answers.first ?? nil }.flatMap { ImageHeader.dataPool($0) })
+        }
+        for (index, pool) in zip(images, pools) {
+            findings[index].header = findings[index].header.map { header in
+                var header = header
+                header.dataPool = pool
+                return header
+            }
+        }
     }
 
     /// Asks one object for each subject, many at once, and hands the answers over in the order of the subjects.
