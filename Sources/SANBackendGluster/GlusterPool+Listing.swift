@@ -1,9 +1,11 @@
 public import SANEngine
 public import SANModel
-import Synchronization
 
 extension GlusterPool {
     /// Reads the folder in one pass, and the header of every file in it that is new or has changed, several at once.
+    ///
+    /// A header is read soon after its folder entry: for a second at most, what the listing said of a file is with the client (performance.md-cache), and
+    /// saves a second question to the brick (libgfapi looks a file up before it first reads it: `inode_needs_lookup`, glusterfs 10.3).
     ///
     /// - Throws: `not_found` where the volume or the folder has gone, `unavailable`, `timed_out`, `cancelled`, `permission_denied`.
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
@@ -12,52 +14,42 @@ extension GlusterPool {
             let known = KnownVolumes(context.lastVolumes(), listedAt: context.lastRefresh())
             return try Listing(of: source, on: volume, known: known, context)
         }
-        let shares = min(Listing.readers, (listing.entries.count + Listing.batch - 1) / Listing.batch)
         let connection = try await connections.connection(to: source, until: context.deadline)
-        let what = "the headers of the files of '\(source.uri)'"
-        let results = await withTaskGroup(of: Result<[Listing.Batch], StorageError>.self) { group in
-            for _ in 0..<shares {
+        let what = "the files of '\(source.uri)'"
+        let results = await withTaskGroup(of: Result<[Volume], StorageError>.self) { group in
+            for _ in 0..<Listing.readers {
                 group.addTask {
                     do throws(StorageError) {
                         return .success(
                             try await connection.call(what, until: context.deadline) { volume throws(StorageError) in
-                                listing.takeBatches(volume, source)
+                                try listing.takeVolumes(volume, source)
                             })
                     } catch {
                         return .failure(error)
                     }
                 }
             }
-            var results: [Result<[Listing.Batch], StorageError>] = []
+            var results: [Result<[Volume], StorageError>] = []
             for await result in group { results.append(result) }
             return results
         }
-        var batches: [Listing.Batch] = []
-        for result in results { batches += try result.get() }
         var snapshot = listing.snapshot
-        snapshot.volumes.reserveCapacity(listing.entries.count)
-        for batch in batches.sorted(by: { $0.start < $1.start }) { snapshot.volumes += batch.volumes }
+        for result in results { snapshot.volumes += try result.get() }
+        snapshot.volumes.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         return snapshot
     }
 }
 
-/// One listing of a folder: its names, which threads take in batches.
+/// One listing of a folder, whose entries threads take as they come.
 private final class Listing: Sendable {
-    static let batch = 64
     /// Each waits for a brick most of the time.
     static let readers = 8
+    /// What a thread takes at once.
+    private static let batch = 32
 
-    struct Batch: Sendable {
-        var start: Int
-        var volumes: [Volume]
-    }
-
-    let entries: [GlusterEntries.Entry]
     let snapshot: PoolSnapshot
-    /// Holds what the library keeps of the entries.
-    private let list: GlusterEntries
+    private let folder: GlusterFolder
     private let known: KnownVolumes
-    private let next = Atomic(0)
 
     init(
         of source: GlusterSource, on volume: GlusterVolume, known: KnownVolumes, _ context: OperationContext
@@ -78,21 +70,23 @@ private final class Listing: Sendable {
             capacity: ByteCount(space.capacity), allocation: ByteCount(space.capacity - space.free),
             available: ByteCount(space.free),
             problems: try source.problems(context) { () throws(StorageError) in try volume.missingBricks() })
-        list = try volume.entries(of: source.path)
-        entries = list.entries
-        Staging.sweep(entries, of: source, on: volume)
+        folder = try volume.openFolder(source.path)
     }
 
-    /// Takes batches until none is left.
-    func takeBatches(_ volume: GlusterVolume, _ source: GlusterSource) -> [Batch] {
+    /// Takes entries until none is left; removes what killed processes have left.
+    func takeVolumes(_ volume: GlusterVolume, _ source: GlusterSource) throws(StorageError) -> [Volume] {
         var reader = GlusterReader(volume: volume, source: source, known: known)
-        var batches: [Batch] = []
-        while true {
-            let start = next.add(Listing.batch, ordering: .relaxed).oldValue
-            guard start < entries.count else { return batches }
-            let part = entries[start..<min(start + Listing.batch, entries.count)]
-            batches.append(Batch(start: start, volumes: part.compactMap { reader.volume(of: $0) }))
+        var volumes: [Volume] = []
+        while let part = try folder.take(Listing.batch) {
+            for entry in part.entries {
+                if let name = String(validating: entry.name, as: UTF8.self), StagingName.isOne(name) {
+                    Staging.sweep(name, of: source, on: volume)
+                } else if let volume = reader.volume(of: entry) {
+                    volumes.append(volume)
+                }
+            }
         }
+        return volumes
     }
 }
 

@@ -68,19 +68,16 @@ struct Staging: Sendable {
         Staging.remove(path, from: volume)
     }
 
-    /// Removes what killed processes have left.
-    static func sweep(_ entries: [GlusterEntries.Entry], of source: GlusterSource, on volume: GlusterVolume) {
-        for entry in entries {
-            guard let name = String(validating: entry.name, as: UTF8.self), StagingName.isOne(name) else { continue }
-            let path = source.path(of: name)
-            do throws(StorageError) {
-                let file = try volume.open(path, writing: true)
-                try file.lock()
-                try volume.remove(path)
-            } catch {
-                // What can't be had is another process's, or is swept later.
-                continue
-            }
+    /// Removes what a killed process has left.
+    static func sweep(_ name: String, of source: GlusterSource, on volume: GlusterVolume) {
+        let path = source.path(of: name)
+        do throws(StorageError) {
+            let file = try volume.open(path, writing: true)
+            try file.lock()
+            try volume.remove(path)
+        } catch {
+            // What can't be had is another process's, or is swept later.
+            return
         }
     }
 

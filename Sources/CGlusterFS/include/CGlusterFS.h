@@ -29,7 +29,7 @@ struct san_gluster_status {
     int64_t access_seconds, change_seconds, modification_seconds;
 };
 
-/// glfs_new, glfs_set_logging, glfs_set_volfile_server, glfs_init: waits for as long as the server needs, minutes where it doesn't answer.
+/// glfs_new, glfs_set_logging, glfs_set_volfile_server, glfs_set_xlator_option, glfs_init: waits for as long as the server needs, minutes where it doesn't answer.
 ///
 /// What a failed connection has allocated is never given back: glfs_fini takes ten seconds (10.3), and the process ends soon after.
 int san_gluster_connect(

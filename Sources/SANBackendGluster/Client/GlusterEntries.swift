@@ -1,6 +1,6 @@
 import CGlusterFS
 
-/// What a listing of a folder has found, by name; frees the library's part of it with the value.
+/// Some of a folder's entries; frees the library's part of them with the value.
 @safe
 final class GlusterEntries: Sendable {
     struct Entry: Sendable {
@@ -23,6 +23,8 @@ final class GlusterEntries: Sendable {
     struct List: ~Copyable {
         fileprivate var entries: [Entry] = []
 
+        var count: Int { entries.count }
+
         mutating func append(_ name: [UInt8], _ status: GlusterStatus?, _ object: OpaquePointer?) {
             let object = unsafe object.map { Object(address: UInt(bitPattern: $0)) }
             entries.append(Entry(name: name, status: status, object: object))
@@ -33,19 +35,16 @@ final class GlusterEntries: Sendable {
         }
     }
 
-    private let all: [Entry]
-    /// Sorted by the bytes of their names, without `.` and `..`.
+    /// In the folder's order.
     let entries: [Entry]
 
     init(_ list: consuming List) {
-        all = list.entries
+        entries = list.entries
         list.entries = []
-        entries = all.filter { $0.name != [0x2E] && $0.name != [0x2E, 0x2E] }
-            .sorted { $0.name.lexicographicallyPrecedes($1.name) }
     }
 
     deinit {
-        GlusterEntries.free(all)
+        GlusterEntries.free(entries)
     }
 
     private static func free(_ entries: [Entry]) {

@@ -18,12 +18,7 @@ final class GlusterFile: Sendable {
     }
 
     deinit {
-        // Closing asks the bricks: whoever lets go of the file last may be a thread that mustn't wait.
-        let address = address
-        OneShotThread.start(name: "san-gluster-end") {
-            Poll.blockBrokenPipeSignal()
-            if let file = unsafe OpaquePointer(bitPattern: address) { _ = unsafe san_gluster_close(file) }
-        }
+        unsafe GlusterVolume.release(address) { _ = unsafe san_gluster_close($0) }
     }
 
     private var file: OpaquePointer {

@@ -138,30 +138,13 @@ struct GlusterVolume: Sendable {
 
     // MARK: Folders
 
-    /// Everything in a folder, with what the bricks say of each entry, in one pass (READDIRP).
-    func entries(of path: String) throws(StorageError) -> GlusterEntries {
+    func openFolder(_ path: String) throws(StorageError) -> GlusterFolder {
         var folder: OpaquePointer?
         try check(unsafe san_gluster_open_folder(try connection, path, &folder), cannot: "open", shown(path))
         guard let folder = unsafe folder else {
             throw StorageError(.backendFailure, "Can't open '\(shown(path).printable)'")
         }
-        defer { _ = unsafe san_gluster_close_folder(folder) }
-        var list = GlusterEntries.List()
-        var name = [CChar](repeating: 0, count: 1024)
-        while true {
-            var status = san_gluster_status()
-            var hasStatus: Int32 = 0
-            var entry: OpaquePointer?
-            let code = unsafe name.withUnsafeMutableBufferPointer { bytes -> Int32 in
-                guard let start = bytes.baseAddress else { return 0 }
-                return unsafe san_gluster_next(folder, start, bytes.count, &status, &hasStatus, &entry)
-            }
-            guard try check(code, cannot: "list", shown(path)) > 0 else { break }
-            unsafe list.append(
-                name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
-                hasStatus == 0 ? nil : GlusterStatus(status), entry)
-        }
-        return GlusterEntries(list)
+        return unsafe GlusterFolder(adopting: folder, uri: shown(path))
     }
 
     /// Reads from a file that a listing has found, without opening it.
@@ -176,5 +159,13 @@ struct GlusterVolume: Sendable {
             return unsafe san_gluster_read_entry(connection, entry, start, bytes.count, offset)
         }
         return Int(try check(count, cannot: "read", shown(path)))
+    }
+
+    /// Closes what is open: that asks the bricks, and whoever lets go of it last may be a thread that mustn't wait.
+    static func release(_ address: UInt, _ close: @escaping @Sendable (OpaquePointer) -> Void) {
+        OneShotThread.start(name: "san-gluster-end") {
+            Poll.blockBrokenPipeSignal()
+            if let open = unsafe OpaquePointer(bitPattern: address) { unsafe close(open) }
+        }
     }
 }
