@@ -17,7 +17,7 @@ struct Settling: Sendable {
         var patience: Duration
         /// In all; so long also for what is half there.
         var limit: Duration
-        /// For the disks of units that a scan has found.
+        /// Without an event of the units that a scan has found and whose disks are missing.
         var disks: Duration
 
         static let standard = Pace(
@@ -73,7 +73,7 @@ struct Settling: Sendable {
         }
     }
 
-    /// Waits for the disks of the units that a scan has just found, for udev's links too; not longer than a while.
+    /// Waits for the disks of the units that a scan has just found, for udev's links too, as long as they come.
     ///
     /// - Parameter known: units that were there before: what they lack won't come.
     /// - Throws: `cancelled`, `permission_denied`, `host_failure`.

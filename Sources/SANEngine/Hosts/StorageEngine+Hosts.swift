@@ -52,7 +52,7 @@ extension StorageEngine {
     /// Requires: root.
     ///
     /// - Parameters:
-    ///   - patience: how long the disks of new units, and udev's links to them, are waited for.
+    ///   - patience: how long nothing may be heard of the new units whose disks, or udev's links to them, are missing.
     ///   - interview: asks the units that were there before whether they still are.
     /// - Throws: as ``host(_:)`` and ``HostScan/run(on:_:coordinator:until:)``.
     public func scanHost(

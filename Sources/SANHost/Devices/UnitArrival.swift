@@ -8,12 +8,22 @@ public struct UnitArrival: Sendable {
     private let host: HostRoot
     private let events: any DeviceEventSource
     private let awaitsMaps: Bool
+    /// When a quiet that begins now ends.
+    private let endOfQuiet: @Sendable (Duration) -> Deadline
 
     /// - Parameter awaitsMaps: whether a disk that multipathd has taken is complete only with its map.
     public init(host: HostRoot, events: any DeviceEventSource, awaitsMaps: Bool) {
+        self.init(host: host, events: events, awaitsMaps: awaitsMaps) { .after($0) }
+    }
+
+    init(
+        host: HostRoot, events: any DeviceEventSource, awaitsMaps: Bool,
+        endOfQuiet: @escaping @Sendable (Duration) -> Deadline
+    ) {
         self.host = host
         self.events = events
         self.awaitsMaps = awaitsMaps
+        self.endOfQuiet = endOfQuiet
     }
 
     /// - Parameters:
@@ -27,15 +37,16 @@ public struct UnitArrival: Sendable {
         guard !units.isEmpty else { return }
         let stream = try await events.listen(to: ["block", "scsi"])
         var pending = try await incomplete(among: units, what, until: deadline)
-        var end = min(deadline, .after(quiet))
+        var end = min(deadline, endOfQuiet(quiet))
         while !pending.isEmpty {
-            guard let event = try await stream.next(until: end) else {
+            // Events that are there already come at once, also behind the end.
+            guard !end.hasPassed, let event = try await stream.next(until: end) else {
                 throw StorageError(.timedOut, "Waited in vain for \(what)")
             }
             let concerned = UnitArrival.concerned(by: event, among: pending)
             guard !concerned.isEmpty else { continue }
             let remaining = try await incomplete(among: concerned, what, until: deadline)
-            if event.unit != nil || remaining != concerned { end = min(deadline, .after(quiet)) }
+            if event.unit != nil || remaining != concerned { end = min(deadline, endOfQuiet(quiet)) }
             pending.subtract(concerned.subtracting(remaining))
         }
     }

@@ -1,5 +1,6 @@
 import SANModel
 import SANTestSupport
+import Synchronization
 import Testing
 
 @testable import SANHost
@@ -82,6 +83,57 @@ struct UnitArrivalTests {
         try tree.addMap("dm-0", "253:0", called: "mpatha", uuid: "mpath-36001405", on: ["sda"])
         events.post(DeviceEvent(action: "change", subsystem: "block", path: "/devices/virtual/block/dm-0"))
         try await wait
+    }
+
+    @Test("What is heard of a unit that is waited for begins the quiet anew, what is heard of others doesn't")
+    func progress() async throws {
+        let quiets = Mutex(0)
+        let arrival = UnitArrival(host: tree.host, events: events, awaitsMaps: false) { _ in
+            quiets.withLock { $0 += 1 }
+            return .after(.seconds(600))
+        }
+        try name(0)
+        async let wait: Void = arrival.wait(
+            for: Set(units), named: "disks", quiet: .seconds(1), until: .after(.seconds(600)))
+        while events.listened.isEmpty { await Task.yield() }
+        // Complete already, and nobody's: neither counts.
+        events.post(event(0))
+        events.post(DeviceEvent(action: "change", subsystem: "block", path: "/devices/virtual/block/loop0"))
+        // Half done, then done.
+        events.post(event(1))
+        while quiets.withLock({ $0 }) < 2 { await Task.yield() }
+        for lun in 1..<3 {
+            try name(lun)
+            events.post(event(lun))
+        }
+        try await wait
+        #expect(quiets.withLock { $0 } == 4)
+    }
+
+    @Test("The deadline ends it, whatever is heard")
+    func deadline() async throws {
+        // One more event of a unit that is waited for behind each.
+        let arrival = UnitArrival(host: tree.host, events: events, awaitsMaps: false) { [events] _ in
+            events.post(event(1))
+            return .after(.seconds(600))
+        }
+        let failure = await #expect(throws: StorageError.self) {
+            try await arrival.wait(
+                for: Set(units), named: "disks", quiet: .seconds(600), until: .after(.milliseconds(50)))
+        }
+        #expect(failure?.code == .timedOut)
+    }
+
+    @Test("A cancellation ends it")
+    func cancellation() async throws {
+        let wait = Task {
+            try await arrival().wait(
+                for: Set(units), named: "disks", quiet: .seconds(600), until: .after(.seconds(600)))
+        }
+        while events.listened.isEmpty { await Task.yield() }
+        wait.cancel()
+        let failure = await #expect(throws: StorageError.self) { try await wait.value }
+        #expect(failure?.code == .cancelled)
     }
 
     @Test("Nothing heard for long enough ends it, whatever the deadline")
