@@ -100,7 +100,7 @@ import Testing
             node=$("$SANCTL" volume attach-info guest --pool ceph --for qemu)
             case $node in *san-key*|*luks*) exit 1;; esac
             qemu-img info --output=json --object "secret,id=san-cephx,format=base64,file=key" "json:$node" >info
-            grep "\"virtual-size\": $size" info
+            grep "virtual-size.: $size" info
             "$SANCTL" -q pool stop ceph
             """)
         #expect(script.status == 0, "\(script.text) \(script.diagnostics)")
