@@ -25,7 +25,7 @@ extension RBDPool {
             } catch {
                 guard error.code == .notFound || error.code == .invalidState else { throw error }
                 if let begun = try connection.begunDeletion(of: volume) {
-                    try connection.purge(begun, isForced: true, call)
+                    try connection.finish(begun, call)
                     return .changed(())
                 }
                 // Gone, or without its header: what is left of it is removed by name.
@@ -64,6 +64,20 @@ extension RBDPool {
 }
 
 extension ClusterConnection {
+    /// Ends the deletion of an image that was begun.
+    fileprivate func finish(_ begun: TrashedVolume, _ call: LongCall) throws(StorageError) {
+        let shown = begun.name.printable
+        do throws(StorageError) {
+            try purge(begun, isForced: true, call)
+        } catch {
+            guard error.code == .busy else { throw error }
+            throw StorageError(
+                .busy,
+                "The image '\(shown)' is being deleted by another client, or that was killed less than 30 seconds ago",
+                subject: .volume(shown))
+        }
+    }
+
     /// Removes an image without snapshots, or what is left of one.
     ///
     /// - Returns: false where there is none.

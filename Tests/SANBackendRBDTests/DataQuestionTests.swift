@@ -1,4 +1,3 @@
-import SANModel
 import Testing
 
 @testable import SANBackendRBD

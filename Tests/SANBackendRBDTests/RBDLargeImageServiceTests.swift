@@ -58,6 +58,20 @@ import Testing
         }
     }
 
+    @Test("a purge that is cancelled is ended by the same command")
+    func cancelsPurges() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await make("v", "8G", in: pool)
+            let trashed = try await pool.moveToTrash(volume, keeping: .zero, in: fixture.context())
+            let error = try await whenCancelled { context in
+                try await pool.purge(trashed, isForced: false, in: context)
+            }
+            #expect(error?.code == .cancelled && error?.message.contains("deleted in part") == true)
+            try await pool.purge(trashed, isForced: false, in: fixture.context())
+            #expect(try await pool.trash(in: fixture.context()).isEmpty)
+        }
+    }
+
     @Test("what is left of an image is deleted, and not another one that has its name by now (L12)")
     func endsADeletionByID() async throws {
         try await fixture.withPool { pool in

@@ -76,6 +76,10 @@ extension ClusterConnection {
                 ioContext, trashed.id, isForced, LongCall.callback, argument)
         }
         switch CephFailure(result).errno {
+        case .canceled:
+            throw StorageError(
+                .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again",
+                subject: .volume(shown))
         case .notPermitted, .permissionDenied:
             // EPERM is what librbd says before the time has come.
             guard !isForced, let kept = trashed.keptUntil, kept > .now else { break }
