@@ -150,7 +150,8 @@ let package = Package(
         .testTarget(
             name: "SANBackendGlusterTests",
             dependencies: [
-                "SANBackendGluster", "CGlusterFS", "SANEngine", "SANHost", "SANModel", "SANTestSupport", system,
+                "SANBackendGluster", "CGlusterFS", "SANEngine", "SANHost", "SANModel", "SANTestSupport", logging,
+                system,
             ],
             swiftSettings: settings
         ),

@@ -135,6 +135,20 @@ import Testing
         #expect(Set(snapshot.volumes.compactMap(\.file?.inode)).count == count)
     }
 
+    @Test func `What a killed process has left is removed, and not what another one makes`() async throws {
+        let fixture = try await GlusterFixture()
+        try await fixture.make("a", 512)
+        for name in [".a.sanctl-1", ".b.sanctl-2"] { #expect(creat(fixture.onBrick(name).string, 0o600) >= 0) }
+        let held = try await fixture.opened([".b.sanctl-2"])
+        try await fixture.pool.call("a test", GlusterFixture.context()) { _ throws(StorageError) in
+            for file in held { try file.lock() }
+        }
+        #expect(try await fixture.snapshot().volumes.map(\.name) == ["a"])
+        #expect(access(fixture.onBrick(".a.sanctl-1").string, F_OK) != 0)
+        #expect(access(fixture.onBrick(".b.sanctl-2").string, F_OK) == 0)
+        withExtendedLifetime(held) {}
+    }
+
     @Test func `A file that has changed since the last list is read again, and others aren't`() async throws {
         let fixture = try await GlusterFixture()
         for name in ["a", "b", "c"] { try await fixture.make(name, 65_536) }
