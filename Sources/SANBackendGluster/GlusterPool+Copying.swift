@@ -74,7 +74,7 @@ extension GlusterPool {
 
     /// Whether the origin's bytes as they are make the wanted volume.
     private func keepsFormat(_ plan: CreationPlan, _ listed: VolumeDefinition) -> Bool {
-        let format = listed.target.format.map { ["iso", "unknown", "none"].contains($0) ? .raw : $0 } ?? .raw
+        let format = listedFormat(listed)
         switch plan.kind {
         case .folder: return false
         case .raw: return format == .raw
@@ -86,6 +86,10 @@ extension GlusterPool {
                 && (target.clusterSize ?? listed.target.clusterSize) == listed.target.clusterSize
                 && (target.features ?? listed.target.features) == listed.target.features
         }
+    }
+
+    private func listedFormat(_ listed: VolumeDefinition) -> VolumeFormat {
+        listed.target.format.map { ["iso", "unknown", "none"].contains($0) ? .raw : $0 } ?? .raw
     }
 
     // MARK: Conversion
@@ -133,7 +137,9 @@ extension GlusterPool {
             let size = try await roundUp(copy.file, count, context.renewed)
             let file = copy.file
             try await call("the copy", context.renewed) { _ throws(StorageError) in try file.sync() }
-            let header = try await header(of: file, name, origin, context)
+            // What a guest writes to a raw volume is data, also where it looks like an image.
+            let isRaw = listedFormat(listed) == .raw
+            let header = isRaw ? .spanningFile(.raw) : try await header(of: file, name, origin, context)
             let copied = Convertible(place: source.place(copy.path), header: header, size: size)
             result = .success(try await convert(name, plan, copied, origin, context))
         } catch {
@@ -148,7 +154,8 @@ extension GlusterPool {
         if volume.definition.target.format.map({ $0 != .raw && $0 != "iso" }) ?? false {
             try await requireUnused(volume, context)
         }
-        let (file, header, size) = try await image(of: volume, writing: false, context)
+        let (file, found, size) = try await image(of: volume, writing: false, context)
+        let header = listedFormat(volume.definition) == .raw ? .spanningFile(.raw) : found
         let place = source.place(source.path(of: volume.name))
         guard let file, header.format.driver != "raw" else {
             return Convertible(place: place, header: header, size: size)

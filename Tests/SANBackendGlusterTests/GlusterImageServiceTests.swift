@@ -214,6 +214,19 @@ import Testing
         #expect(try await fixture.snapshot().volumes.map(\.name) == ["v"])
     }
 
+    @Test func `What a guest has written to a raw volume is data, also where it looks like an image`() async throws {
+        let inner = fixture.local.appending("inner.qcow2")
+        try await qemu(["create", "-q", "-f", "qcow2", inner.string, "1M"])
+        let bytes = try LocalEnds.read(inner)
+        let unit = Volume(VolumeDefinition(name: "lun", capacity: ByteCount(UInt64(bytes.count))))
+        let copy = try await create("a", nil, .qcow2, from: .init(volume: unit, pool: BytesPool(bytes: bytes)))
+        #expect(try await contents(of: copy).prefix(bytes.count) == bytes[...])
+        let file = try await fixture.make("b", ByteCount(UInt64(bytes.count)))
+        _ = try await fixture.upload(bytes, to: file)
+        let image = try await create("c", nil, .qcow2, from: .init(volume: file, pool: fixture.pool))
+        #expect(try await contents(of: image).prefix(bytes.count) == bytes[...])
+    }
+
     @Test func `An overlay isn't converted, and a larger copy of an image is resized`() async throws {
         let overlay = try await create("over", ByteCount(1 << 20), .qcow2) {
             $0.backingStore = BackingStore(path: "base", format: .raw)
