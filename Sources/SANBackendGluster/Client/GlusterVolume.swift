@@ -46,8 +46,9 @@ struct GlusterVolume: Sendable {
                 subject: .host(server.host.printable), causes: [base])
         case .unavailable:
             return StorageError(
-                .unavailable, "No Gluster server answers on \(server)", subject: .host(server.host.printable),
-                causes: [base])
+                .unavailable,
+                "No Gluster server answers on \(server): see that glusterd runs there and that its port can be reached",
+                subject: .host(server.host.printable))
         default: return base.about(.host, server.host.printable)
         }
     }
