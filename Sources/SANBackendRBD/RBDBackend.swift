@@ -5,7 +5,7 @@ public import SANModel
 /// The `rbd` pool: images of a Ceph pool, or of a namespace in one, through librados and librbd, which are loaded when they are needed.
 ///
 /// One connection serves all operations on a pool in this process. Nothing is left on the host: no kernel device, no file.
-public struct RBDBackend: StorageBackend {
+public struct RBDBackend: StorageBackend, SourceDiscovery {
     public static let type = PoolType.rbd
 
     private let connections = ClusterConnections()
@@ -49,6 +49,24 @@ public struct RBDBackend: StorageBackend {
         connections.forget(pool.source)
         _ = try await connections.connection(to: pool.source, in: context)
         return .changed(pool)
+    }
+
+    /// One source for each Ceph pool whose application is `rbd`, and for each namespace in one.
+    ///
+    /// - Throws: `not_found` where there is none, `authentication_failed`, `timed_out`, `unavailable`, `permission_denied`, `backend_failure`.
+    public func discoverSources(
+        _ query: PoolSource, in context: OperationContext
+    ) async throws(StorageError) -> [PoolSource] {
+        let places = try await ClusterConnections.places(of: try RBDSource(discovering: query), in: context)
+        guard !places.isEmpty else {
+            throw StorageError(
+                .notFound, "The cluster has no pool whose application is rbd: 'rbd pool init POOL' makes it so")
+        }
+        return places.map { place in
+            var source = PoolSource()
+            (source.hosts, source.authentication, source.name) = (query.hosts, query.authentication, place)
+            return source
+        }
     }
 
     private func pool(_ definition: PoolDefinition) throws(StorageError) -> RBDPool {

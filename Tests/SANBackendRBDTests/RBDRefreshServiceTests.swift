@@ -122,6 +122,10 @@ import Testing
             _ = try await RBDBackend().activate(fixture.definition(), in: fixture.context(key: key))
         }
         #expect(found == .authenticationFailed)
+        let discovery = await code {
+            _ = try await RBDBackend().discoverSources(fixture.definition().source, in: fixture.context(key: key))
+        }
+        #expect(discovery == .authenticationFailed)
     }
 
     @Test("what isn't there is not_found: a pool, a namespace")

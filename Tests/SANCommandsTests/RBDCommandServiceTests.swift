@@ -52,6 +52,22 @@ import Testing
         #expect(script.status == 0, "\(script.text) \(script.diagnostics)")
     }
 
+    @Test("a cluster tells which pools and namespaces there are for images; a pool is made of what it prints")
+    func discovers() async throws {
+        let script = try await program.script(
+            """
+            find() { "$SANCTL" "$@" pool find-sources rbd --host \(CephCluster.address):\(cluster.port) --username \(CephCluster.user) --secret hv; }
+            find | grep --quiet ' rbd$' && find | grep --quiet ' rbd/\(namespace)$' || exit 1
+            find -o json | grep --quiet '"rbd/\(namespace)"' || exit 2
+            find -o xml | grep --quiet '<name>rbd/\(namespace)</name>' || exit 3
+            "$SANCTL" pool find-sources rbd --host \(CephCluster.address):\(cluster.port) --username \(CephCluster.user) --secret none
+            [ $? = 66 ] || exit 4
+            "$SANCTL" pool find-sources rbd
+            [ $? = 64 ] || exit 5
+            """)
+        #expect(script.status == 0, "\(script.text) \(script.diagnostics)")
+    }
+
     @Test("an encrypted image is copied into another type of pool only into an encrypted volume")
     func copiesEncrypted() async throws {
         let script = try await program.script(

@@ -16,7 +16,9 @@
     X(rados_get_instance_id) \
     X(rados_mon_command) \
     X(rados_buffer_free) \
+    X(rados_pool_list) \
     X(rados_pool_reverse_lookup) \
+    X(rados_application_list) \
     X(rados_ioctx_create) \
     X(rados_ioctx_create2) \
     X(rados_ioctx_destroy) \
@@ -39,6 +41,7 @@
     X(rbd_list2) \
     X(rbd_image_spec_list_cleanup) \
     X(rbd_namespace_exists) \
+    X(rbd_namespace_list) \
     X(rbd_image_options_create) \
     X(rbd_image_options_destroy) \
     X(rbd_create4) \

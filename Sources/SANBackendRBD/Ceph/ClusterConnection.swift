@@ -95,6 +95,17 @@ final class ClusterConnection: Sendable {
     /// - Throws: `invalid_argument` for an option that librados refuses, `authentication_failed`, `not_found` for a pool or namespace that
     ///   isn't there, `timed_out` where no monitor answers, `unavailable`, `backend_failure`.
     static func open(_ source: RBDSource, key: CephKey?) throws(StorageError) -> ClusterConnection {
+        let cluster = try unsafe connected(source, key)
+        do throws(StorageError) {
+            return try unsafe openPool(cluster, source)
+        } catch {
+            unsafe CephLibrary.functions.rados_shutdown(cluster)
+            throw error
+        }
+    }
+
+    /// A client that is connected; `rados_shutdown` is its caller's.
+    @unsafe static func connected(_ source: RBDSource, _ key: CephKey?) throws(StorageError) -> rados_t {
         try CephLibrary.require()
         let functions = unsafe CephLibrary.functions
         var cluster: rados_t?
@@ -107,7 +118,7 @@ final class ClusterConnection: Sendable {
             try unsafe takeSettings(made)
             let connected = unsafe functions.rados_connect(made)
             guard connected >= 0 else { throw connectFailure(CephFailure(connected), source) }
-            return try unsafe openPool(made, source)
+            return unsafe made
         } catch {
             unsafe functions.rados_shutdown(made)
             throw error

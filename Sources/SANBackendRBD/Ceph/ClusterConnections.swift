@@ -16,12 +16,10 @@ final class ClusterConnections: Sendable {
         to source: RBDSource, in context: OperationContext
     ) async throws(StorageError) -> ClusterConnection {
         if let known = connections.withLock({ $0[source] }) { return known }
-        var key: CephKey?
-        if let authentication = source.authentication {
-            let value = try await context.secrets.value(for: authentication.secret, usage: .ceph)
-            key = try CephKey(value, of: authentication.secret)
+        let key = try await Self.key(of: source, in: context)
+        let made = try await Self.connect(to: source, key: key, until: context.deadline) {
+            () throws(StorageError) in try ClusterConnection.open(source, key: key)
         }
-        let made = try await Self.connect(to: source, key: key, until: context.deadline)
         return connections.withLock { connections in
             if let known = connections[source] { return known }
             connections[source] = made
@@ -29,20 +27,37 @@ final class ClusterConnections: Sendable {
         }
     }
 
+    /// What a cluster offers, see ``ClusterConnection/places(of:key:)``; nothing stays connected.
+    static func places(of source: RBDSource, in context: OperationContext) async throws(StorageError) -> [String] {
+        let key = try await key(of: source, in: context)
+        return try await connect(to: source, key: key, until: context.deadline) {
+            () throws(StorageError) in try ClusterConnection.places(of: source, key: key)
+        }
+    }
+
+    private static func key(
+        of source: RBDSource, in context: OperationContext
+    ) async throws(StorageError) -> CephKey? {
+        guard let authentication = source.authentication else { return nil }
+        let value = try await context.secrets.value(for: authentication.secret, usage: .ceph)
+        return try CephKey(value, of: authentication.secret)
+    }
+
     /// How long librados is left alone before each monitor is asked by itself whether it refuses the key.
     private static let headStart: Duration = .seconds(1)
 
-    private static func connect(
-        to source: RBDSource, key: CephKey?, until deadline: Deadline
-    ) async throws(StorageError) -> ClusterConnection {
+    /// - Parameter body: connects; runs on a thread of its own.
+    private static func connect<Value: Sendable>(
+        to source: RBDSource, key: CephKey?, until deadline: Deadline,
+        _ body: @escaping @Sendable () throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
         let monitors = source.monitors.joined(separator: ", ").printable
-        return try await withTaskGroup(of: Result<ClusterConnection, StorageError>?.self) { group in
+        return try await withTaskGroup(of: Result<Value, StorageError>?.self) { group in
             group.addTask {
                 do throws(StorageError) {
                     return .success(
                         try await withBlockingThread(
-                            named: "san-rados-open", until: deadline, waitingFor: "a monitor at \(monitors)"
-                        ) { () throws(StorageError) in try ClusterConnection.open(source, key: key) })
+                            named: "san-rados-open", until: deadline, waitingFor: "a monitor at \(monitors)", body))
                 } catch {
                     return .failure(error)
                 }

@@ -18,6 +18,7 @@ struct RBDSource: Sendable, Hashable {
 
     /// - Throws: `invalid_argument` for anything but a pool's name, monitors, and authentication of type ceph.
     init(_ definition: PoolDefinition) throws(StorageError) {
+        try self.init(discovering: definition.source)
         let source = definition.source
         let parts = (source.name ?? "").split(separator: "/", omittingEmptySubsequences: false).map { String($0) }
         guard (1...2).contains(parts.count), parts.allSatisfy({ !$0.isEmpty && !$0.utf8.contains(0) }) else {
@@ -26,6 +27,18 @@ struct RBDSource: Sendable, Hashable {
                 "An rbd pool needs <name>POOL</name> or <name>POOL/NAMESPACE</name>, not '\((source.name ?? "").printable)'"
             )
         }
+        pool = parts[0]
+        namespace = parts.count == 2 ? parts[1] : ""
+        options = definition.configOptions
+        if let bad = options.first(where: { $0.name.utf8.contains(0) || $0.value.utf8.contains(0) }) {
+            throw StorageError(.invalidArgument, "The rbd option '\(bad.name.printable)' has a NUL in it")
+        }
+    }
+
+    /// Where a cluster is, and who asks it; without a pool.
+    ///
+    /// - Throws: `invalid_argument` for anything but monitors, and authentication of type ceph.
+    init(discovering source: PoolSource) throws(StorageError) {
         guard !source.hosts.isEmpty else {
             throw StorageError(.invalidArgument, "An rbd pool needs a <host>, a monitor of the cluster")
         }
@@ -37,13 +50,9 @@ struct RBDSource: Sendable, Hashable {
             throw StorageError(.invalidArgument, "An rbd pool needs the name of a Ceph user, without 'client.'")
         }
         monitors = try source.hosts.map { host throws(StorageError) in try RBDSource.monitor(host) }
-        pool = parts[0]
-        namespace = parts.count == 2 ? parts[1] : ""
+        (pool, namespace) = ("", "")
         authentication = source.authentication
-        options = definition.configOptions
-        if let bad = options.first(where: { $0.name.utf8.contains(0) || $0.value.utf8.contains(0) }) {
-            throw StorageError(.invalidArgument, "The rbd option '\(bad.name.printable)' has a NUL in it")
-        }
+        options = []
     }
 
     /// A monitor's address.
