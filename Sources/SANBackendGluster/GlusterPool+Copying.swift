@@ -17,6 +17,12 @@ extension GlusterPool {
         guard plan.backing == nil || plan.backingIsInherited(from: origin.volume) else {
             throw refused(origin, "stands on another backing file: leave <backingStore> out")
         }
+        guard isKnown(origin) else {
+            throw StorageError(
+                .invalidState,
+                "The format of '\(origin.volume.name.printable)' couldn't be read when it was listed: refresh its pool and try again",
+                subject: .volume(origin.volume.name.printable))
+        }
         guard keepsFormat(plan, origin.volume.definition) else {
             return try await makeConversion(name, plan, of: origin, data, context)
         }
@@ -27,8 +33,6 @@ extension GlusterPool {
         try await publish(name, plan, context) { staging throws(StorageError) in
             let file = staging.file
             let count = try await copy(origin.volume, of: data, into: file, named: name, context)
-            // A guest may have changed the header since it was listed; in the copy it can't.
-            let header = try await header(of: file, name, origin, context)
             let wanted = plan.capacity ?? 0
             if case .raw = plan.kind {
                 let size = max(count, wanted.bytes)
@@ -39,6 +43,8 @@ extension GlusterPool {
                 if isFull { try await allocate(0..<size, of: file, context) }
                 return
             }
+            // A guest may have changed the header since it was listed; in the copy it can't.
+            let header = try await header(of: file, name, origin, context)
             guard let capacity = header.capacity, wanted > capacity else { return }
             try await grow(staging, name, header, to: wanted, context.renewed)
         }
@@ -89,7 +95,13 @@ extension GlusterPool {
     }
 
     private func listedFormat(_ listed: VolumeDefinition) -> VolumeFormat {
-        listed.target.format.map { ["iso", "unknown", "none"].contains($0) ? .raw : $0 } ?? .raw
+        listed.target.format.map { VolumeFormat.unheaded.contains($0) ? .raw : $0 } ?? .raw
+    }
+
+    /// Whether it is known what the origin is: of a file whose header couldn't be read it isn't, and what has no format elsewhere is raw.
+    private func isKnown(_ origin: VolumeRequest.Origin) -> Bool {
+        let isFile = origin.pool is GlusterPool || origin.volume.definition.type == .file
+        return !isFile || origin.volume.definition.target.format != nil
     }
 
     // MARK: Conversion
@@ -154,8 +166,7 @@ extension GlusterPool {
         if volume.definition.target.format.map({ $0 != .raw && $0 != "iso" }) ?? false {
             try await requireUnused(volume, context)
         }
-        let (file, found, size) = try await image(of: volume, writing: false, context)
-        let header = listedFormat(volume.definition) == .raw ? .spanningFile(.raw) : found
+        let (file, header, size) = try await image(of: volume, writing: false, context)
         let place = source.place(source.path(of: volume.name))
         guard let file, header.format.driver != "raw" else {
             return Convertible(place: place, header: header, size: size)

@@ -1,5 +1,6 @@
 public import SANEngine
 public import SANModel
+import Synchronization
 
 extension GlusterPool {
     /// Reads the folder in one pass, and the header of every file in it that is new or has changed, several at once.
@@ -25,6 +26,8 @@ extension GlusterPool {
                                 try listing.takeVolumes(volume, source)
                             })
                     } catch {
+                        // The others needn't go on for a list that nobody gets.
+                        listing.stop()
                         return .failure(error)
                     }
                 }
@@ -50,6 +53,7 @@ private final class Listing: Sendable {
     let snapshot: PoolSnapshot
     private let folder: GlusterFolder
     private let known: KnownVolumes
+    private let isStopped = Atomic(false)
 
     init(
         of source: GlusterSource, on volume: GlusterVolume, known: KnownVolumes, _ context: OperationContext
@@ -73,12 +77,18 @@ private final class Listing: Sendable {
         folder = try volume.openFolder(source.path)
     }
 
+    /// Has the threads end with the file that each is at.
+    func stop() { isStopped.store(true, ordering: .relaxed) }
+
     /// Takes entries until none is left; removes what killed processes have left.
     func takeVolumes(_ volume: GlusterVolume, _ source: GlusterSource) throws(StorageError) -> [Volume] {
         var reader = GlusterReader(volume: volume, source: source, known: known)
         var volumes: [Volume] = []
-        while let part = try folder.take(Listing.batch) {
+        while !isStopped.load(ordering: .relaxed), let part = try folder.take(Listing.batch) {
+            // The entries' objects are the part's.
+            defer { withExtendedLifetime(part) {} }
             for entry in part.entries {
+                if isStopped.load(ordering: .relaxed) { break }
                 if let name = String(validating: entry.name, as: UTF8.self), StagingName.isOne(name) {
                     Staging.sweep(name, of: source, on: volume)
                 } else if let volume = reader.volume(of: entry) {

@@ -12,13 +12,14 @@ extension GlusterPool {
     public func resizeVolume(
         _ volume: Volume, to request: ResizeRequest, in context: OperationContext
     ) async throws(StorageError) -> Change<Volume> {
-        var (file, header, size) = try await image(of: volume, writing: true, context)
+        var now = try await image(of: volume, writing: true, context)
+        let (header, size) = (now.header, now.size)
         let wanted = request.capacity
         if [.qcow2, "qed"].contains(header.format) {
             guard let capacity = header.capacity else { throw senseless(volume) }
             guard wanted != capacity else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
             // Our own opening counts too.
-            file = nil
+            now.file = nil
             try await resizeImage(volume, to: request, context)
             return .changed(try await inspect(volume.name, in: context.renewed))
         }
@@ -35,11 +36,16 @@ extension GlusterPool {
         guard whole != size else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
         if whole < size {
             // The bytes that are cut off are gone to whoever has it open; our own opening doesn't count.
-            file = nil
+            now.file = nil
             try await requireUnused(volume, context)
-            (file, header, size) = try await image(of: volume, writing: true, context)
+            now = try await image(of: volume, writing: true, context)
+            guard (now.header, now.size) == (header, size) else {
+                throw StorageError(
+                    .invalidState, "'\(volume.name.printable)' was changed meanwhile: refresh the pool and look again",
+                    subject: .volume(volume.name.printable))
+            }
         }
-        guard let file else { throw senseless(volume) }
+        guard let file = now.file else { throw senseless(volume) }
         let old = size
         try await call("the size", context) { _ throws(StorageError) in try file.truncate(to: whole) }
         if request.allocates, whole > old {
@@ -64,6 +70,10 @@ extension GlusterPool {
     }
 
     /// The file of a listed volume, open, with its header and size.
+    ///
+    /// What a guest writes to a raw volume is data, also where it looks like an image's header.
+    ///
+    /// - Throws: `invalid_state` where the header is of another format than was listed.
     func image(
         of volume: Volume, writing: Bool, _ context: OperationContext
     ) async throws(StorageError) -> (file: GlusterFile?, header: ImageHeader, size: UInt64) {
@@ -71,8 +81,16 @@ extension GlusterPool {
         return try await call("the file '\(volume.name.printable)'", context) { connected throws(StorageError) in
             let file = try source.openListed(volume, writing: writing, on: connected)
             let status = try file.status()
+            let listed = volume.definition.target.format
+            if let listed, VolumeFormat.unheaded.contains(listed) { return (file, .spanningFile(.raw), status.size) }
             var reader = GlusterReader(volume: connected, source: source)
             let header = try reader.header(of: file, volume.name, status)
+            guard listed == nil || header.format == listed else {
+                throw StorageError(
+                    .invalidState,
+                    "'\(volume.name.printable)' isn't the \(listed?.rawValue.printable ?? "") volume any more that was listed: refresh the pool and look again",
+                    subject: .volume(volume.name.printable))
+            }
             try header.refuseExternalData(of: volume)
             return (file, header, status.size)
         }
@@ -138,4 +156,9 @@ extension GlusterPool {
         }
         return try header.standInLength(toGrow: name)
     }
+}
+
+extension VolumeFormat {
+    /// Formats whose files are the guest's bytes, from the first to the last.
+    static let unheaded: Set<VolumeFormat> = [.raw, "iso", "unknown", "none"]
 }

@@ -138,15 +138,16 @@ import Testing
     @Test func `What a killed process has left is removed, and not what another one makes`() async throws {
         let fixture = try await GlusterFixture()
         try await fixture.make("a", 512)
-        for name in [".a.sanctl-1", ".b.sanctl-2"] { #expect(creat(fixture.onBrick(name).string, 0o600) >= 0) }
-        let held = try await fixture.opened([".b.sanctl-2"])
+        let (killed, held) = (".a.sanctl-0000000000000001", ".b.sanctl-0000000000000002")
+        for name in [killed, held, ".c.sanctl-backup"] { #expect(creat(fixture.onBrick(name).string, 0o600) >= 0) }
+        let holder = try await fixture.opened([held])
         try await fixture.pool.call("a test", GlusterFixture.context()) { _ throws(StorageError) in
-            for file in held { try file.lock() }
+            for file in holder { try file.lock() }
         }
-        #expect(try await fixture.snapshot().volumes.map(\.name) == ["a"])
-        #expect(access(fixture.onBrick(".a.sanctl-1").string, F_OK) != 0)
-        #expect(access(fixture.onBrick(".b.sanctl-2").string, F_OK) == 0)
-        withExtendedLifetime(held) {}
+        #expect(try await fixture.snapshot().volumes.map(\.name) == [".c.sanctl-backup", "a"])
+        #expect(access(fixture.onBrick(killed).string, F_OK) != 0)
+        #expect(access(fixture.onBrick(held).string, F_OK) == 0)
+        withExtendedLifetime(holder) {}
     }
 
     @Test func `A file that has changed since the last list is read again, and others aren't`() async throws {

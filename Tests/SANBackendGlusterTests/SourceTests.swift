@@ -76,6 +76,13 @@ import Testing
         #expect(long.utf8.count <= 255 && StagingName.isOne(long))
         #expect(!StagingName.isOne("web.sanctl-1") && !StagingName.isOne(".sanctl-1.img") && !StagingName.isOne("."))
         #expect(throws: StorageError.self) { try StagingName.checked(name) }
+        // Somebody's files, which a refresh would remove otherwise.
+        for other in [
+            ".web.sanctl-backup", ".sanctl-notes", ".a.sanctl-12", ".a.sanctl-00112233445566778",
+            ".a.sanctl-0011223344556677 ",
+        ] {
+            #expect(!StagingName.isOne(other))
+        }
     }
 }
 
