@@ -58,8 +58,8 @@ final class PlayedHBA: HBAControl {
             try host.add(Capture.units)
             if script.withLock({ $0.hasUdev }) { try host.add(Capture.udev) }
         }
-        // Of which unit it is isn't told: all that are waited for are looked at.
-        events.post(added: "/devices/block/sdc")
+        // As where events were lost: all units that are waited for are looked at.
+        events.post(DeviceEvent(action: "", subsystem: "", path: ""))
     }
 
     func createVPort(wwpn: WWN, wwnn: WWN, on parent: FCHost) throws(StorageError) {

@@ -41,7 +41,12 @@ public struct UnitArrival: Sendable {
         while !pending.isEmpty {
             // Events that are there already come at once, also behind the end.
             guard !end.hasPassed, let event = try await stream.next(until: end) else {
-                throw StorageError(.timedOut, "Waited in vain for \(what)")
+                // The events of what has come may still be on their way.
+                let remaining = try await incomplete(among: pending, what, until: deadline)
+                guard remaining != pending else { throw StorageError(.timedOut, "Waited in vain for \(what)") }
+                pending = remaining
+                end = min(deadline, endOfQuiet(quiet))
+                continue
             }
             let concerned = UnitArrival.concerned(by: event, among: pending)
             guard !concerned.isEmpty else { continue }
@@ -55,8 +60,9 @@ public struct UnitArrival: Sendable {
     static func concerned(by event: DeviceEvent, among pending: Set<HCTL>) -> Set<HCTL> {
         // What comes of a unit is a block device of its own, or a map on it. Otherwise it is of interest only when it goes.
         guard event.subsystem != "scsi" || event.action == "remove" else { return [] }
-        guard let unit = event.unit else { return pending }
-        return pending.intersection([unit])
+        if let unit = event.unit { return pending.intersection([unit]) }
+        // Of what hangs on no unit a map may be one of a unit's, and events that were lost may have been anything.
+        return event.path.isEmpty || event.path.contains("/block/dm-") ? pending : []
     }
 
     private func incomplete(

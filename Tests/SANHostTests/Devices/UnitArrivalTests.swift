@@ -44,6 +44,8 @@ struct UnitArrivalTests {
         #expect(UnitArrival.concerned(by: gone, among: pending) == [units[1]])
         let map = DeviceEvent(action: "change", subsystem: "block", path: "/devices/virtual/block/dm-0")
         #expect(UnitArrival.concerned(by: map, among: pending) == pending)
+        let loop = DeviceEvent(action: "change", subsystem: "block", path: "/devices/virtual/block/loop0")
+        #expect(UnitArrival.concerned(by: loop, among: pending).isEmpty)
         let lost = DeviceEvent(action: "", subsystem: "", path: "")
         #expect(UnitArrival.concerned(by: lost, among: pending) == pending)
     }
@@ -134,6 +136,22 @@ struct UnitArrivalTests {
         wait.cancel()
         let failure = await #expect(throws: StorageError.self) { try await wait.value }
         #expect(failure?.code == .cancelled)
+    }
+
+    @Test("What has come unheard counts at the end of a quiet, and begins another")
+    func unheard() async throws {
+        let quiets = Mutex(0)
+        let arrival = UnitArrival(host: tree.host, events: events, awaitsMaps: false) { [tree] _ in
+            let count = quiets.withLock { count in
+                count += 1
+                return count
+            }
+            // A disk comes in each quiet, and no event of it.
+            if count <= 3 { try? tree.write("/run/udev/data/b8:\((count - 1) * 16)", "I:1\n") }  // the wait would end
+            return .after(.milliseconds(20))
+        }
+        try await arrival.wait(for: Set(units), named: "disks", quiet: .seconds(1), until: .after(.seconds(600)))
+        #expect(quiets.withLock { $0 } == 4)
     }
 
     @Test("Nothing heard for long enough ends it, whatever the deadline")
