@@ -83,16 +83,21 @@ extension ClusterConnection {
     /// - Returns: false where there is none.
     fileprivate func remove(_ name: String, _ call: LongCall) throws(StorageError) -> Bool {
         let shown = name.printable
-        try call.proceed()
+        let left = call.left
+        try call.proceed(
+            leaving: StorageError(
+                .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
         let result = unsafe call.withArgument { argument in
             unsafe CephLibrary.functions.rbd_remove_with_progress(ioContext, name, LongCall.callback, argument)
         }
         func refused(_ code: StorageError.Code, _ message: String) -> StorageError {
             StorageError(code, message, subject: .volume(shown))
         }
+        if CephFailure(result).refusesDeletion { call.left = left }
         switch CephFailure(result).errno {
         case .noSuchFileOrDirectory: return false
         case .canceled:
+            call.left = []
             throw refused(
                 .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again")
         case .resourceBusy:

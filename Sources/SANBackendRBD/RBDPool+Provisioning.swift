@@ -62,17 +62,12 @@ extension RBDPool: VolumeProvisioning {
             let image =
                 shrinks && !request.isForced
                 ? try OpenImage.claim(volume, connection) : try OpenImage(volume, readOnly: false, connection)
-            try call.proceed(at: try image.lockOwner())
-            do throws(StorageError) {
-                try image.resize(to: wanted, allowsShrink: shrinks, call)
-            } catch {
-                guard shrinks else { throw error }
-                throw error.adding(
-                    cause: StorageError(
-                        .invalidState,
-                        "What '\(name)' holds from \(request.capacity) on may be lost in part, whatever its size: shrink it again",
-                        subject: .volume(name)))
-            }
+            let left = StorageError(
+                .invalidState,
+                "What '\(name)' holds from \(request.capacity) on may be lost in part, whatever its size: shrink it again",
+                subject: .volume(name))
+            try call.proceed(at: try image.lockOwner(), leaving: shrinks ? left : nil)
+            try image.resize(to: wanted, allowsShrink: shrinks, call)
             return true
         }
         let now = try await read(volume.name, in: context.renewed)

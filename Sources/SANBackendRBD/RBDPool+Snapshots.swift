@@ -84,18 +84,15 @@ extension RBDPool: VolumeSnapshots {
             guard try image.snapshots().contains(where: { $0.name == snapshot }) else {
                 throw image.noSnapshot(snapshot)
             }
+            try call.proceed(
+                leaving: StorageError(
+                    .invalidState, "The image '\(shown)' may be rolled back in part: roll it back again",
+                    subject: .volume(shown)))
             let result = unsafe call.withArgument { argument in
                 unsafe CephLibrary.functions.rbd_snap_rollback_with_progress(
                     image.handle, snapshot, LongCall.callback, argument)
             }
-            do throws(StorageError) {
-                try image.check(result, cannot: "roll back")
-            } catch {
-                throw error.adding(
-                    cause: StorageError(
-                        .invalidState, "The image '\(shown)' is rolled back in part: roll it back again",
-                        subject: .volume(shown)))
-            }
+            try image.check(result, cannot: "roll back")
         }
         return try await shielded { () async throws(StorageError) in try await inspect(volume, in: context.renewed) }
     }

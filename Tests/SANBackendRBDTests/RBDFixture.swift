@@ -67,10 +67,11 @@ struct RBDFixture {
     }
 
     func context(
-        deadline: Duration = .seconds(120), key: String? = nil, progress: any ProgressReporting = NoProgress()
+        deadline: Duration = .seconds(120), patience: Duration = .seconds(60), key: String? = nil,
+        progress: any ProgressReporting = NoProgress()
     ) -> OperationContext {
         OperationContext(
-            deadline: .after(deadline), patience: .seconds(60), secrets: OneSecret(value: key ?? cluster.key),
+            deadline: .after(deadline), patience: patience, secrets: OneSecret(value: key ?? cluster.key),
             progress: progress, coordinator: HostCoordinator(runtime: "/nonexistent"),
             activations: ActivationStore(runtime: "/nonexistent", host: HostRoot("/nonexistent")),
             logger: Logger(label: "test"))

@@ -118,7 +118,7 @@ import Testing
                 let error = try await whenCancelled { context in
                     try await pool.withLongCall(in: context, over: 2, waitingFor: "the flattening of 'v'") {
                         _, call throws(StorageError) in
-                        try call.proceed(at: owner)
+                        try call.proceed(at: owner, leaving: StorageError(.invalidState, "Half done"))
                         _ = call.withArgument { unsafe LongCall.callback(1, 2, $0) }
                         end.wait()
                     }
@@ -127,7 +127,79 @@ import Testing
                 #expect(error?.code == .cancelled)
                 #expect(error?.message.contains("client at \(owner), ") == true)
                 #expect(error?.message.hasSuffix("goes on with the flattening of 'v'") == true)
+                #expect(error?.causes.map(\.message) == ["Half done"])
             }
+        }
+    }
+
+    @Test("a time-out says what may be left")
+    func saysWhatATimeOutLeaves() async throws {
+        try await fixture.withPool { pool in
+            let end = Event()
+            let error = await #expect(throws: StorageError.self) {
+                try await pool.withLongCall(
+                    in: fixture.context(patience: .seconds(2)), over: 2, waitingFor: "the deletion of 'v'"
+                ) { _, call throws(StorageError) in
+                    try call.proceed(leaving: StorageError(.invalidState, "Half done"))
+                    end.wait()
+                }
+            }
+            end.signal()
+            #expect(error?.code == .timedOut && error?.causes.map(\.message) == ["Half done"])
+        }
+    }
+
+    @Test("a deletion that ends after the image's snapshots are gone says so")
+    func saysWhichSnapshotsAreGone() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            for name in ["a", "b"] { _ = try await pool.createSnapshot(name, of: volume, in: fixture.context()) }
+            let error = try await fixture.onImage("v") { image throws(StorageError) in
+                let call = LongCall { _, _ in }
+                try image.deleteSnapshots(try image.snapshots(), call)
+                call.stop()
+                do throws(StorageError) {
+                    try call.proceed(leaving: StorageError(.invalidState, "Never begun"))
+                    return StorageError(.backendFailure, "Went on")
+                } catch {
+                    return call.ended(error)
+                }
+            }
+            #expect(error.code == .cancelled)
+            #expect(error.causes.map(\.message) == ["The image 'v' has lost its snapshots a, b"])
+        }
+    }
+
+    @Test("a rollback and a purge that are cancelled before they begin change nothing")
+    func beginsNothing() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            _ = try await pool.createSnapshot("s", of: volume, in: fixture.context())
+            let trashed = try await pool.moveToTrash(
+                try await fixture.create("w", 4 << 20, in: pool), keeping: .zero, in: fixture.context())
+            func cancelled(_ body: @escaping @Sendable () async throws -> Void) async throws -> StorageError? {
+                let gate = FirstResult<Void>()
+                let task = Task { () -> StorageError? in
+                    do {
+                        _ = await gate.value()
+                        try await body()
+                        return nil
+                    } catch {
+                        return error as? StorageError
+                    }
+                }
+                task.cancel()
+                gate.finish(.success(()))
+                return await task.value
+            }
+            for error in [
+                try await cancelled { _ = try await pool.rollBack(volume, to: "s", in: fixture.context()) },
+                try await cancelled { try await pool.purge(trashed, isForced: false, in: fixture.context()) },
+            ] {
+                #expect(error?.code == .cancelled && error?.message.hasPrefix("Stopped before") == true)
+                #expect(error?.causes.isEmpty == true)
+            }
+            #expect(try await pool.restore(trashed, as: "w", in: fixture.context()).name == "w")
         }
     }
 

@@ -71,12 +71,18 @@ extension ClusterConnection {
     /// - Throws: `busy` for one that is still kept, is open, or has snapshots.
     func purge(_ trashed: TrashedVolume, isForced: Bool, _ call: LongCall) throws(StorageError) {
         let shown = trashed.name.printable
+        try call.proceed(
+            leaving: StorageError(
+                .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
         let result = unsafe call.withArgument { argument in
             unsafe CephLibrary.functions.rbd_trash_remove_with_progress(
                 ioContext, trashed.id, isForced, LongCall.callback, argument)
         }
-        switch CephFailure(result).errno {
+        let errno = CephFailure(result).errno
+        if CephFailure(result).refusesDeletion { call.left = [] }
+        switch errno {
         case .canceled:
+            call.left = []
             throw StorageError(
                 .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again",
                 subject: .volume(shown))

@@ -11,6 +11,8 @@ final class LongCall: Sendable {
         var isStopped = false
         /// The address of another client that carries it out.
         var executor: String?
+        /// What it may leave where it ends now, other than it found it.
+        var left: [StorageError] = []
     }
 
     /// How long one that was stopped is awaited where another client carries it out.
@@ -36,15 +38,29 @@ final class LongCall: Sendable {
 
     /// To be called before each of its steps.
     ///
-    /// - Parameter executor: the address of another client that carries the step out.
+    /// - Parameters:
+    ///   - executor: the address of another client that carries the step out.
+    ///   - left: what it may leave where it doesn't end well, besides what the steps before it left.
     /// - Throws: `cancelled` where it is to end.
-    func proceed(at executor: String? = nil) throws(StorageError) {
+    func proceed(at executor: String? = nil, leaving left: StorageError? = nil) throws(StorageError) {
         let isStopped = state.withLock { state in
             state.moved = .now
             state.executor = executor
+            if let left, !state.isStopped { state.left.append(left) }
             return state.isStopped
         }
         if isStopped { throw StorageError(.cancelled, "Stopped before the next step") }
+    }
+
+    /// What it may leave; to be set where a step has ended, and more is known.
+    var left: [StorageError] {
+        get { state.withLock { $0.left } }
+        set { state.withLock { $0.left = newValue } }
+    }
+
+    /// An error that it ends with, and what it leaves.
+    func ended(_ error: StorageError) -> StorageError {
+        left.reduce(error) { $0.adding(cause: $1) }
     }
 
     /// When it has been still for as long as it may.
@@ -76,7 +92,8 @@ final class LongCall: Sendable {
 extension RBDPool {
     /// Lends the connection to a long call, on a thread of its own that is left behind when nothing has moved for as long as one wait may take.
     ///
-    /// Whoever is cancelled waits for its end, as it must be known what was done; but not for another client's.
+    /// Whoever is cancelled waits for its end, as it must be known what was done; but not for another client's. Each failure says what the call
+    /// leaves.
     ///
     /// - Parameter capacity: of what is worked through, which progress is counted in; 0 for none to be told.
     func withLongCall<Value: Sendable>(
@@ -91,11 +108,13 @@ extension RBDPool {
             progress.report(done: ByteCount(total.dividingFullWidth(share).quotient), total: ByteCount(capacity))
         }
         let outcome = FirstResult<Value>()
+        // Before its first step, which may not be one to be stopped.
+        if Task.isCancelled { call.stop() }
         OneShotThread.start(name: "san-rbd-long") {
             do throws(StorageError) {
                 outcome.finish(.success(try body(connection, call)))
             } catch {
-                outcome.finish(.failure(error))
+                outcome.finish(.failure(call.ended(error)))
             }
         }
         let patience = context.patience
@@ -105,7 +124,9 @@ extension RBDPool {
             }
             let rest = call.stop().map { "; the client at \($0) may still go on with it" } ?? ""
             outcome.finish(
-                .failure(StorageError(.timedOut, "Waited in vain for \(what): nothing moved for \(patience)\(rest)")))
+                .failure(
+                    call.ended(
+                        StorageError(.timedOut, "Waited in vain for \(what): nothing moved for \(patience)\(rest)"))))
         }
         defer { watch.cancel() }
         let result = await withTaskCancellationHandler {
@@ -117,10 +138,11 @@ extension RBDPool {
                 try await Task.sleep(for: LongCall.grace)
                 outcome.finish(
                     .failure(
-                        StorageError(
-                            .cancelled,
-                            "Cancelled, but the client at \(executor), which has the image open, goes on with \(what)"))
-                )
+                        call.ended(
+                            StorageError(
+                                .cancelled,
+                                "Cancelled, but the client at \(executor), which has the image open, goes on with \(what)"
+                            ))))
             }
         }
         // As after any other call: the next operation connects anew.

@@ -37,6 +37,8 @@ extension OpenImage {
     }
 
     /// Deletes snapshots that no clone stands on, all or none as far as that can be known before: what is protected is unprotected first.
+    ///
+    /// The call leaves the image without those that are gone.
     func deleteSnapshots(_ snapshots: [Snapshot], _ call: LongCall) throws(StorageError) {
         var unprotected: [String] = []
         var gone: [String] = []
@@ -51,16 +53,15 @@ extension OpenImage {
                 try call.proceed()
                 try deleteSnapshot(snapshot.name)
                 gone.append(snapshot.name)
+                call.left = [
+                    StorageError(
+                        .invalidState,
+                        "The image '\(name.printable)' has lost its snapshots \(gone.map(\.printable).shortList)",
+                        subject: .volume(name.printable))
+                ]
             }
         } catch {
             var error = error
-            if !gone.isEmpty {
-                error = error.adding(
-                    cause: StorageError(
-                        .invalidState,
-                        "The image '\(name.printable)' is there, without its snapshots \(gone.map(\.printable).shortList)",
-                        subject: .volume(name.printable)))
-            }
             for name in unprotected.reversed() where !gone.contains(name) {
                 do throws(StorageError) {
                     try protect(name)
