@@ -122,10 +122,13 @@ struct RBDFixture {
     ) async throws -> Value {
         let source = try RBDSource(definition())
         let connections = ClusterConnections()
-        let connection = try await connections.connection(to: source, in: context())
-        let result = try await withThread { Result { try body(try OpenImage(name, readOnly: false, connection)) } }
-        connections.forget(source)
-        return try result.get()
+        func result() async throws -> Result<Value, any Error> {
+            let connection = try await connections.connection(to: source, in: context())
+            return try await withThread { Result { try body(try OpenImage(name, readOnly: false, connection)) } }
+        }
+        let outcome = try await result()
+        _ = await connections.forget(source)?.value()
+        return try outcome.get()
     }
 
     func create(_ name: String, _ capacity: UInt64, in pool: RBDPool) async throws -> Volume {

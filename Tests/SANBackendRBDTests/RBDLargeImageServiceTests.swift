@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    @Test("a purge that is cancelled is ended by the same command")
+    @Test("a purge that is cancelled is ended by the same command, and what it leaves isn't restored")
     func cancelsPurges() async throws {
         try await fixture.withPool { pool in
             let volume = try await make("v", "8G", in: pool)
@@ -67,6 +67,10 @@ import Testing
                 try await pool.purge(trashed, isForced: false, in: context)
             }
             #expect(error?.code == .cancelled && error?.message.contains("deleted in part") == true)
+            #expect(error?.causes.isEmpty == true)
+            let refused = await code { _ = try await pool.restore(trashed, as: "v", in: fixture.context()) }
+            #expect(refused == .invalidState)
+            #expect(try await pool.trash(in: fixture.context()).map(\.id) == [trashed.id])
             try await pool.purge(trashed, isForced: false, in: fixture.context())
             #expect(try await pool.trash(in: fixture.context()).isEmpty)
         }
@@ -136,6 +140,7 @@ import Testing
     func saysWhatATimeOutLeaves() async throws {
         try await fixture.withPool { pool in
             let end = Event()
+            let ended = try await pool.connections.connection(to: pool.source, in: fixture.context()).ended
             let error = await #expect(throws: StorageError.self) {
                 try await pool.withLongCall(
                     in: fixture.context(patience: .seconds(2)), over: 2, waitingFor: "the deletion of 'v'"
@@ -145,6 +150,8 @@ import Testing
                 }
             }
             end.signal()
+            // The call had the last hold of it.
+            _ = await ended.value()
             #expect(error?.code == .timedOut && error?.causes.map(\.message) == ["Half done"])
         }
     }

@@ -65,6 +65,12 @@ extension ClusterConnection {
     func restore(_ trashed: TrashedVolume, as name: String) throws(StorageError) {
         let result = unsafe CephLibrary.functions.rbd_trash_restore(ioContext, trashed.id, name)
         if CephFailure(result).errno == .fileExists { throw exists(name) }
+        guard CephFailure(result).errno != .resourceBusy else {
+            throw StorageError(
+                .invalidState,
+                "The image '\(trashed.name.printable)' in the trash is being deleted, or deleted in part: purge it",
+                subject: .volume(trashed.name.printable))
+        }
         try check(result, trashed.name, cannot: "restore the image '\(trashed.name.printable)'")
     }
 
@@ -83,9 +89,15 @@ extension ClusterConnection {
         switch errno {
         case .canceled:
             call.left = []
-            throw StorageError(
+            let error = StorageError(
                 .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again",
                 subject: .volume(shown))
+            do throws(StorageError) {
+                try refuseRestore(of: trashed)
+            } catch let mark {
+                throw error.adding(cause: mark)
+            }
+            throw error
         case .notPermitted, .permissionDenied:
             // EPERM is what librbd says before the time has come.
             guard !isForced, let kept = trashed.keptUntil, kept > .now else { break }
@@ -109,6 +121,22 @@ extension ClusterConnection {
         default: break
         }
         try check(result, trashed.name, cannot: "delete the image '\(shown)' in the trash")
+    }
+
+    /// Has librbd restore no more what lacks objects: it calls an entry whole again when its removal fails (librbd 16.2).
+    ///
+    /// `trash_state_set` of the class `rbd` (Ceph's `cls_rbd.cc`): the id, the new state and the one that it is to have, each state in one byte.
+    private func refuseRestore(of trashed: TrashedVolume) throws(StorageError) {
+        let (normal, removing): (UInt8, UInt8) = (0, 2)
+        let length = UInt32(clamping: trashed.id.utf8.count)
+        let input = [UInt8].ceph(UInt64(length)).prefix(4) + trashed.id.utf8 + [removing, normal]
+        let calls = ClassCalls([.init(method: "trash_state_set", input: Array(input), limit: 16)])
+        let sent = calls.start(on: "rbd_trash", self)
+        let result = sent < 0 ? sent : calls.wait().result
+        guard result < 0 else { return }
+        throw CephFailure(result).error(
+            cannot: "mark the image '\(trashed.name.printable)' in the trash, so that it isn't restored"
+        ).about(.volume, trashed.name.printable)
     }
 
     private func check(_ result: Int32, _ name: String, cannot action: String) throws(StorageError) {
