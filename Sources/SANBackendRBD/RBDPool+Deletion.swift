@@ -10,7 +10,7 @@ extension RBDPool {
     /// error.
     ///
     /// - Throws: `busy` with the clients that have it open, its group, its clones, or its snapshots; `invalid_state` for another image of that
-    ///   name; `cancelled`, after which it is there in part; `permission_denied`, `timed_out`, `backend_failure`.
+    ///   name, and where another one that had it is deleted in part; `cancelled`, after which it is there in part; `permission_denied`, `timed_out`, `backend_failure`.
     public func deleteVolume(
         _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
     ) async throws(StorageError) -> Change<Void> {
@@ -21,6 +21,7 @@ extension RBDPool {
             let isWhole: Bool
             do throws(StorageError) {
                 _ = try OpenImage(volume, readOnly: true, connection)
+                try connection.refuseLeftover(of: volume)
                 isWhole = true
             } catch {
                 guard error.code == .notFound || error.code == .invalidState else { throw error }

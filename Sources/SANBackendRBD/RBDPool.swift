@@ -102,8 +102,8 @@ public struct RBDPool: ActivePool, VolumeInspection {
 
     /// By libvirt's names: key and path are `POOL/IMAGE`.
     private static func volume(_ finding: ImageScan.Finding, _ connection: ClusterConnection) -> Volume {
-        let path = connection.source.path(of: finding.image.name)
-        var definition = VolumeDefinition(name: finding.image.name, type: .network, capacity: 0)
+        let path = connection.source.path(of: finding.image.title)
+        var definition = VolumeDefinition(name: finding.image.title, type: .network, capacity: 0)
         definition.key = path
         definition.target = VolumeTarget(path: path, format: .raw)
         definition.allocation = 0
@@ -113,15 +113,27 @@ public struct RBDPool: ActivePool, VolumeInspection {
             id: finding.image.id)
         switch finding.header {
         case .success(let header):
-            let luks = describe(finding.luks, in: &volume)
+            let isLeft = finding.image.isLeftover
+            let luks = describe(isLeft ? .failure(leftover(finding.image)) : finding.luks, in: &volume)
             let capacity = header.size - min(luks?.payload ?? 0, header.size)
             volume.definition.capacity = ByteCount(capacity)
             volume.definition.allocation = ByteCount(finding.usage ?? capacity)
             volume.snapshots = header.snapshots
         case .failure(let error):
-            _ = describe(.failure(error), in: &volume)
+            _ = describe(.failure(finding.image.isLeftover ? leftover(finding.image) : error), in: &volume)
         }
         return volume
+    }
+
+    private static func leftover(_ image: ListedImage) -> StorageError {
+        let message =
+            image.title == image.name
+            ? "The image '\(image.name.printable)' is deleted in part, or is being deleted: delete it again"
+            : """
+            This is left of an image '\(image.name.printable)' that is deleted in part, or is being deleted, and isn't the one \
+            that has its name by now: delete it by this name
+            """
+        return StorageError(.invalidState, message)
     }
 
     /// Tells how the image is encrypted, or what keeps that from being told.

@@ -57,6 +57,34 @@ import Testing
         #expect(throws: DamagedAnswer.self) { try ImageHeader(answers: []) }
     }
 
+    @Test("of the trash only what is left of deleted images is taken; what is cut is an error")
+    func readsLeftovers() throws {
+        func text(_ text: String) -> [UInt8] { [UInt8].ceph(UInt64(text.utf8.count)).prefix(4) + Array(text.utf8) }
+        func entry(_ id: String, source: UInt8, _ name: String) -> [UInt8] {
+            let fields = [source] + text(name) + .ceph(0) + .ceph(0) + [0]
+            return text(id) + [2, 1] + [UInt8].ceph(UInt64(fields.count)).prefix(4) + fields
+        }
+        let entries = [entry("a", source: 0, "v"), entry("b", source: 3, "v"), entry("c", source: 2, "w")]
+        let answer = [3, 0, 0, 0] + entries.joined()
+        let (found, count, last) = try TrashObject.leftovers(answer)
+        #expect(found == [Leftover(id: "b", name: "v")] && count == 3 && last == "c")
+        #expect(try TrashObject.leftovers([0, 0, 0, 0]).found.isEmpty)
+        for length in answer.indices {
+            #expect(throws: DamagedAnswer.self) { try TrashObject.leftovers(Array(answer.prefix(length))) }
+        }
+        #expect(TrashObject.call(after: "a").input == text("a") + .ceph(1024))
+    }
+
+    @Test("what is left of an image keeps its name, unless another one has it")
+    func namesLeftovers() {
+        let left = [Leftover(id: "1", name: "v"), Leftover(id: "2", name: "w")]
+        let listed = [("v", "3"), ("x", "4"), ("v", "1"), ("w", "2")].map { ListedImage(name: $0, id: $1) }
+        let marked = listed.marking(left)
+        #expect(marked.map(\.title) == ["v", "x", "sanctl-deleted-1", "w"])
+        #expect(marked.map(\.isLeftover) == [false, false, true, true])
+        #expect(listed.marking([]) == listed)
+    }
+
     @Test func readsAnOverlap() {
         #expect(ImageHeader.overlap([1] + .ceph(4096)) == 4096)
         for answer in [[], [0], [1, 2], [0] + .ceph(4096)] { #expect(ImageHeader.overlap(answer) == nil) }

@@ -52,6 +52,7 @@ import Testing
             let left = try await pool.refresh(in: fixture.context()).volumes
             #expect(left.map(\.name) == ["v"])
             #expect(await code { _ = try await pool.inspect(volume, in: fixture.context()) } == .invalidState)
+            #expect(left.first?.problems.map(\.code) == [.invalidState] && left.first?.isEncryptionUnknown == true)
             let again = refreshes ? try #require(left.first) : volume
             #expect(try await pool.deleteVolume(again, deletingSnapshots: false, in: fixture.context()).isChanged)
             #expect(try await pool.refresh(in: fixture.context()).volumes.isEmpty)
@@ -86,6 +87,32 @@ import Testing
             let new = try await fixture.create("v", 4 << 20, in: pool)
             _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
             #expect(try await pool.refresh(in: fixture.context()).volumes.map(\.image) == [new.image])
+        }
+    }
+
+    @Test("who deletes a name again, where it is another image's by now, deletes what is left and not that image (L12)")
+    func tellsLeftoversApart() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await make("v", "8G", in: pool)
+            _ = try await whenCancelled { context in
+                _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: context)
+            }
+            let new = try await fixture.create("v", 4 << 20, in: pool)
+            let listed = try await pool.refresh(in: fixture.context()).volumes
+            let left = try #require(listed.first { $0.image == volume.image })
+            #expect(left.name == "sanctl-deleted-\(volume.image?.id ?? "")" && left.isEncryptionUnknown)
+            #expect(left.problems.map(\.code) == [.invalidState])
+            let same = try #require(listed.first { $0.name == "v" })
+            #expect(listed.count == 2 && same.image == new.image && same.problems.isEmpty)
+            let deletion = { (volume: Volume) in
+                _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
+            }
+            #expect(await code { try await deletion(same) } == .invalidState)
+            #expect(await code { _ = try await pool.inspect(left, in: fixture.context()) } == .invalidState)
+            try await deletion(left)
+            #expect(try await pool.refresh(in: fixture.context()).volumes.map(\.image) == [new.image])
+            try await deletion(same)
+            #expect(try await pool.refresh(in: fixture.context()).volumes.isEmpty)
         }
     }
 

@@ -78,6 +78,9 @@ enum ImageNaming {
     /// Of an image that gets its own name when it is whole.
     static func unfinished() -> String { unfinishedPrefix + random() }
 
+    /// Of the volume that is what is left of an image, where another one has its name.
+    static func leftover(_ id: String) -> String { "sanctl-deleted-" + id }
+
     /// Whether a snapshot was made for a clone, and not by a user.
     static func isForClones(_ snapshot: String) -> Bool { snapshot.hasPrefix(snapshotPrefix) }
 

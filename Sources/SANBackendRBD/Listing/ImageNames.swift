@@ -6,10 +6,20 @@ struct ListedImage: Sendable, Hashable {
     var name: String
     /// Empty for format 1.
     var id: String
+    /// Whether it is what is left of an image, see ``Leftover``.
+    var isLeftover = false
+    /// The name of its volume, which is unique.
+    var title: String
+
+    init(name: String, id: String) {
+        self.name = name
+        self.id = id
+        title = name
+    }
 }
 
 extension ClusterConnection {
-    /// The pool's images, trash left out; blocks.
+    /// The pool's images, and what is left of some, trash left out; blocks.
     ///
     /// - Throws: `permission_denied`, `timed_out`, `unavailable`, `backend_failure`.
     func images() throws(StorageError) -> [ListedImage] {
@@ -29,9 +39,10 @@ extension ClusterConnection {
             }
             count = min(max(count, 0), room)
             defer { unsafe functions.rbd_image_spec_list_cleanup(&specs, count) }
-            return unsafe specs[..<count].map { spec in
+            let images = unsafe specs[..<count].map { spec in
                 unsafe ListedImage(name: String(cString: spec.name), id: String(cString: spec.id))
             }
+            return images.marking(try leftovers())
         }
     }
 

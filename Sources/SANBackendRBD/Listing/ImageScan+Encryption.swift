@@ -12,7 +12,8 @@ extension ImageScan {
         var news: [(index: Int, luks: Result<ImageLUKS?, StorageError>)] = []
         var (marked, asked, children): ([Int], [Int], [(index: Int, parent: ImageHeader.Parent)]) = ([], [], [])
         let indices = all.indices.filter { index in
-            guard case .success(let header) = all[index].header else { return false }
+            // What is left of an image begins with nothing by now, whatever it was.
+            guard case .success(let header) = all[index].header, !all[index].image.isLeftover else { return false }
             if all[index].image.id.isEmpty || !header.knowsPlace { asked.append(index) }
             return !all[index].image.id.isEmpty && header.knowsPlace
         }

@@ -33,8 +33,8 @@ struct ImageScan {
         var findings = try times.measure("headers") { () throws(StorageError) in try headers(of: images) }
         if findings.contains(where: { $0.isGone }) {
             // Deleted since, or half deleted: what is still in the directory is the latter.
-            let left = Set(try connection.images())
-            findings.removeAll { $0.isGone && !left.contains($0.image) }
+            let left = Set(try connection.images().map { [$0.name, $0.id] })
+            findings.removeAll { $0.isGone && !left.contains([$0.image.name, $0.image.id]) }
         }
         if wantsUsage { try times.measure("usage") { () throws(StorageError) in try readMaps(&findings) } }
         try times.measure("encryption") { () throws(StorageError) in try readBeginnings(&findings) }
