@@ -88,6 +88,22 @@ struct RecordTests {
         #expect(try LiveState(decoding: state.encoded) == state)
     }
 
+    /// A list of one volume or none as it was written before volumes ended with a flag.
+    static func before(_ list: VolumeList) -> [UInt8] {
+        let payload = list.encoded.dropFirst(24)
+        return RecordFile.frame(Array(payload.dropLast(list.volumes.isEmpty ? 0 : 1)), as: .volumesBefore)
+    }
+
+    @Test("a list of the format before is read on")
+    func formatBefore() throws {
+        let list = VolumeList([Self.full()], generation: 5)
+        #expect(try VolumeList(decoding: Self.before(list)) == list)
+        #expect(try VolumeList.generation(decoding: Self.before(list)) == 5)
+        #expect(throws: DamagedRecord.self) {
+            try VolumeList(decoding: RecordFile.frame(Array(list.encoded.dropFirst(24)), as: .volumesBefore))
+        }
+    }
+
     @Test("a file that was cut anywhere is damaged, never a crash")
     func cut() {
         let file = VolumeList([Self.full(), Self.full("a")]).encoded

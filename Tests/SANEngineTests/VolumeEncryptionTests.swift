@@ -105,6 +105,18 @@ struct VolumeEncryptionTests {
         #expect(try await self.listed(fixture) == [.usage("u")])
     }
 
+    @Test("an update of sanctl forgets no secret that a volume was listed with")
+    func updated() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        _ = try await fixture.engine.createVolume(definition(secrets: [.usage("u")]), inPool: "p")
+        let list = try #require(try fixture.engine.live.volumes(of: "p"))
+        try fixture.write("run/storage/p.vols", RecordTests.before(list))
+        #expect(try await listed(fixture) == [.usage("u")])
+        _ = try await fixture.engine.refreshPool("p")
+        #expect(try await listed(fixture) == [.usage("u")])
+    }
+
     @Test("an encrypted image isn't cloned by a copy, which would pass through the storage in clear")
     func encryptedImage() async throws {
         let fixture = try EngineFixture()

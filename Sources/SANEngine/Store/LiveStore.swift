@@ -69,7 +69,7 @@ struct LiveStore: Sendable {
         of name: String, _ decode: ([UInt8]) throws(DamagedRecord) -> Value
     ) throws(StorageError) -> Value? {
         guard let bytes = try LocalFile(listPath(name)).readIfPresent(limit: Self.limit) else { return nil }
-        if RecordFile.isOfOtherVersion(bytes, .volumes) { return nil }
+        if RecordFile.isOfOtherVersion(bytes, .volumes), !RecordFile.isOf(.volumesBefore, bytes) { return nil }
         do throws(DamagedRecord) {
             return try decode(bytes)
         } catch {

@@ -5,6 +5,8 @@ enum RecordFile {
     enum Kind: String {
         case state = "SANSTAT3"
         case volumes = "SANVOLS7"
+        /// Without ``Volume/isEncryptionUnknown``; read on, as a refresh takes secrets over from the last list.
+        case volumesBefore = "SANVOLS6"
         case activation = "SANACTV1"
     }
 
@@ -20,6 +22,11 @@ enum RecordFile {
         return file
     }
 
+    /// Whether a file begins as one of this kind does.
+    static func isOf(_ kind: Kind, _ file: [UInt8]) -> Bool {
+        file.prefix(8).elementsEqual(kind.rawValue.utf8)
+    }
+
     /// Whether it is a file of this kind, of another version of sanctl: the last byte of the magic is the version's digit.
     static func isOfOtherVersion(_ file: [UInt8], _ kind: Kind) -> Bool {
         let magic = kind.rawValue.utf8
@@ -29,7 +36,7 @@ enum RecordFile {
 
     /// A decoder at the start of the payload.
     static func open(_ file: [UInt8], as kind: Kind) throws(DamagedRecord) -> RecordDecoder {
-        guard file.count >= headerLength, file.prefix(8).elementsEqual(kind.rawValue.utf8),
+        guard file.count >= headerLength, isOf(kind, file),
             number(in: file, at: 8) == UInt64(file.count - headerLength),
             number(in: file, at: 16) == checksum(of: file, from: headerLength)
         else { throw DamagedRecord() }

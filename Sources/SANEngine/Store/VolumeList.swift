@@ -80,17 +80,22 @@ extension VolumeList {
 
     /// The generation alone: a list of 10,000 volumes takes long to decode.
     static func generation(decoding file: [UInt8]) throws(DamagedRecord) -> UInt64 {
-        var decoder = try RecordFile.open(file, as: .volumes)
+        var (decoder, _) = try open(file)
         return try decoder.number()
     }
 
     init(decoding file: [UInt8]) throws(DamagedRecord) {
-        var decoder = try RecordFile.open(file, as: .volumes)
+        var (decoder, isBefore) = try VolumeList.open(file)
         generation = try decoder.number()
         changes = try decoder.list { decoder throws(DamagedRecord) in
             Change(generation: try decoder.number(), name: try decoder.text())
         }
-        volumes = try decoder.list { decoder throws(DamagedRecord) in try decoder.volume() }
+        volumes = try decoder.list { decoder throws(DamagedRecord) in try decoder.volume(isBefore: isBefore) }
         guard decoder.isAtEnd else { throw DamagedRecord() }
+    }
+
+    private static func open(_ file: [UInt8]) throws(DamagedRecord) -> (decoder: RecordDecoder, isBefore: Bool) {
+        let isBefore = RecordFile.isOf(.volumesBefore, file)
+        return (try RecordFile.open(file, as: isBefore ? .volumesBefore : .volumes), isBefore)
     }
 }

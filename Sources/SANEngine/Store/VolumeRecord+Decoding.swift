@@ -1,7 +1,8 @@
 import SANModel
 
 extension RecordDecoder {
-    mutating func volume() throws(DamagedRecord) -> Volume {
+    /// - Parameter isBefore: of a list of ``RecordFile/Kind/volumesBefore``.
+    mutating func volume(isBefore: Bool = false) throws(DamagedRecord) -> Volume {
         var volume = Volume(try volumeDefinition())
         volume.unit = try optional { decoder throws(DamagedRecord) in try decoder.unit() }
         volume.file = try optional { decoder throws(DamagedRecord) in try decoder.fileIdentity() }
@@ -16,7 +17,7 @@ extension RecordDecoder {
             return count
         }
         volume.problems = try problems()
-        volume.isEncryptionUnknown = try flag()
+        if !isBefore { volume.isEncryptionUnknown = try flag() }
         return volume
     }
 

@@ -49,9 +49,13 @@ struct EngineFixture: Sendable {
     }
 
     func write(_ path: String, _ text: String) throws {
+        try write(path, Array(text.utf8))
+    }
+
+    func write(_ path: String, _ bytes: [UInt8]) throws {
         let file = folder.appending(path)
         try LocalFolder(file.removingLastComponent()).create()
-        try AtomicFile(file).write(Array(text.utf8))
+        try AtomicFile(file).write(bytes)
     }
 
     func read(_ path: String) throws -> String {
