@@ -44,38 +44,52 @@ extension ImageScan {
 
     /// What a clone without a first object of its own begins with: what its parent does, as far as the clone reaches into it.
     ///
-    /// One clone of each is opened.
+    /// One clone of each kind is opened, where it isn't written to just then.
     private func inherit(
         _ children: [(index: Int, parent: ImageHeader.Parent)], _ findings: [Finding],
         _ found: (Int, Result<ImageLUKS?, StorageError>) -> Void
     ) throws(StorageError) {
-        var known: [Origin: Result<ImageLUKS?, StorageError>] = [:]
-        var origins: [(index: Int, origin: Origin?)] = []
+        var beginnings = ClonesBeginnings()
+        let origins = try origins(of: children, findings)
+        for (index, origin) in origins {
+            guard case .success(let header) = findings[index].header else { continue }
+            let image = findings[index].image
+            if let shared = beginnings.answer(for: image.name, of: origin, size: header.size) {
+                found(index, shared)
+                continue
+            }
+            let luks = try askLibrbd(image)
+            found(index, luks)
+            try beginnings.learn(luks, of: origin) { () throws(StorageError) in
+                try inherits(index, from: origin, findings)
+            }
+        }
+    }
+
+    /// By what each clone may share its beginning with others; nil where that isn't told.
+    private func origins(
+        of children: [(index: Int, parent: ImageHeader.Parent)], _ findings: [Finding]
+    ) throws(StorageError) -> [(index: Int, origin: ClonesBeginnings.Origin?)] {
+        var origins: [(index: Int, origin: ClonesBeginnings.Origin?)] = []
         try ask(children, [ImageHeader.overlapCall], window: ImageScan.window) { child in
             (ImageHeader.object(of: findings[child.index].image.id), nil)
         } answered: { child, outcome in
             let overlap = outcome.flatMap { $0.answers.first ?? nil }.flatMap { ImageHeader.overlap($0) }
-            origins.append((child.index, overlap.map { Origin(parent: child.parent, overlap: $0) }))
+            origins.append((child.index, overlap.map { .init(parent: child.parent, overlap: $0) }))
         }
-        for (index, origin) in origins {
-            guard case .success(let header) = findings[index].header else { continue }
-            if let origin, let same = known[origin] {
-                found(index, same.map { $0?.within(header.size) })
-                continue
-            }
-            let luks = try askLibrbd(findings[index].image)
-            found(index, luks)
-            // Of one that is gone by now nothing is learned of the others.
-            if case .failure(let error) = luks, error.code == .notFound { continue }
-            if let origin { known[origin] = luks }
-        }
+        return origins
     }
 
-    /// What clones share the beginning by.
-    private struct Origin: Hashable {
-        var parent: ImageHeader.Parent
-        /// How much of the parent the clone reaches, in bytes.
-        var overlap: UInt64
+    /// Whether a clone still has no first object of its own, and reaches as far into its parent as before.
+    private func inherits(
+        _ index: Int, from origin: ClonesBeginnings.Origin?, _ findings: [Finding]
+    ) throws(StorageError) -> Bool {
+        var isAbsent = false
+        try readFirst(ImageLUKS.mark.count, of: [index], findings, window: 1) { _, header, outcome in
+            if case .inherited = FirstBytes(outcome, of: header) { isAbsent = true }
+        }
+        guard isAbsent, let origin else { return false }
+        return try origins(of: [(index, origin.parent)], findings).first?.origin == origin
     }
 
     /// Opens the image, for some round trips.
