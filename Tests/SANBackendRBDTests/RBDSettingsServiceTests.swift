@@ -116,6 +116,20 @@ import Testing
         }
     }
 
+    @Test("many keys, of any letters, are all there")
+    func readsAllMetadata() async throws {
+        try await fixture.withPool { rbd in
+            let volume = try await fixture.create("v", 1 << 20, in: rbd)
+            // One answer has 64; each letter is another one by Unicode's order than by its bytes.
+            let keys = ["\u{C6}", "\u{212B}"].flatMap { letter in (0..<64).map { "\(letter)\(100 + $0)" } }
+            try await fixture.onImage("v") { image throws(StorageError) in
+                for key in keys { try image.setMetadata(key, "x") }
+            }
+            let found = try await rbd.inspect(volume, in: fixture.context())
+            #expect(found.problems.isEmpty && found.definition.imageSettings?.metadata.count == keys.count)
+        }
+    }
+
     @Test("a pool for the data that isn't there is named, and no image is left behind")
     func refusals() async throws {
         try await fixture.withPool { rbd in

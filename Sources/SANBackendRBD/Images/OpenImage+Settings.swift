@@ -42,38 +42,33 @@ extension OpenImage {
             cannot: "set '\(key.printable)' of the metadata of")
     }
 
-    /// At most, of the keys and of the values of one answer, and of all of them; Ceph itself lets one value have 90 MiB.
-    private static let metadataLimit = 1 << 20
-
-    /// All of it that a document can hold: no control characters.
+    /// What of it a document can hold; Ceph itself lets one value have 90 MiB.
     ///
-    /// - Returns: whether there is no more than is looked at.
+    /// - Returns: whether there is no more than is kept.
     private func metadata() throws(StorageError) -> (found: [String: String], isWhole: Bool) {
-        var found: [String: String] = [:]
-        var (last, length) = ("", 0)
-        while length <= OpenImage.metadataLimit {
-            guard let piece = try metadata(after: last) else { return (found, false) }
-            guard let end = piece.last?.key, end > last else { return (found, true) }
-            last = end
-            for (key, value) in piece {
-                length += key.utf8.count + value.utf8.count
-                if key.isPrintable, value.isPrintable { found[key] = value }
-            }
+        var kept = ImageMetadata()
+        while !kept.isFull {
+            guard let piece = try metadata(after: kept.last) else { return (kept.found, false) }
+            guard kept.take(keys: piece.keys, values: piece.values) else { return (kept.found, true) }
         }
-        return (found, false)
+        return (kept.found, false)
     }
 
     /// Some, in order; nil where the next one is too long.
-    private func metadata(after last: String) throws(StorageError) -> [(key: String, value: String)]? {
+    private func metadata(
+        after last: [UInt8]
+    ) throws(StorageError) -> (keys: ArraySlice<CChar>, values: ArraySlice<CChar>)? {
+        // Bytes, as a key needn't be UTF-8.
+        let start = last.map { CChar(bitPattern: $0) } + [0]
         var (room, count) = (4096, UInt64(64))
         while true {
             var (keys, values) = ([CChar](repeating: 0, count: room), [CChar](repeating: 0, count: room))
             var (keyLength, valueLength) = (room, room)
             let result = unsafe CephLibrary.functions.rbd_metadata_list(
-                handle, last, count, &keys, &keyLength, &values, &valueLength)
+                handle, start, count, &keys, &keyLength, &values, &valueLength)
             if CephFailure(result).errno == .outOfRange {
-                if room < OpenImage.metadataLimit {
-                    room = min(max(keyLength, valueLength, room * 2), OpenImage.metadataLimit)
+                if room < ImageMetadata.limit {
+                    room = min(max(keyLength, valueLength, room * 2), ImageMetadata.limit)
                 } else if count > 1 {
                     count = 1
                 } else {
@@ -82,15 +77,7 @@ extension OpenImage {
                 continue
             }
             try check(result, cannot: "read the metadata of")
-            let names = texts(keys.prefix(max(0, keyLength)))
-            return Array(zip(names, texts(values.prefix(max(0, valueLength)))))
+            return (keys.prefix(max(0, keyLength)), values.prefix(max(0, valueLength)))
         }
-    }
-
-    /// Each ends with a NUL.
-    private func texts(_ bytes: ArraySlice<CChar>) -> [String] {
-        var pieces = bytes.split(separator: 0, omittingEmptySubsequences: false)
-        if !pieces.isEmpty { pieces.removeLast() }
-        return pieces.map { String(decoding: $0.map { UInt8(bitPattern: $0) }, as: UTF8.self) }
     }
 }
