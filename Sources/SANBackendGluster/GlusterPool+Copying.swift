@@ -163,7 +163,7 @@ extension GlusterPool {
 
     /// A volume of this pool as it is now, with the start that was looked at.
     private func convertible(_ volume: Volume, _ context: OperationContext) async throws(StorageError) -> Convertible {
-        if volume.definition.target.format.map({ $0 != .raw && $0 != "iso" }) ?? false {
+        if listedFormat(volume.definition) != .raw {
             try await requireUnused(volume, context)
         }
         let (file, header, size) = try await image(of: volume, writing: false, context)

@@ -71,9 +71,7 @@ extension GlusterPool {
 
     /// The file of a listed volume, open, with its header and size.
     ///
-    /// What a guest writes to a raw volume is data, also where it looks like an image's header.
-    ///
-    /// - Throws: `invalid_state` where the header is of another format than was listed.
+    /// - Throws: as ``ImageHeader/of(_:)``.
     func image(
         of volume: Volume, writing: Bool, _ context: OperationContext
     ) async throws(StorageError) -> (file: GlusterFile?, header: ImageHeader, size: UInt64) {
@@ -81,16 +79,8 @@ extension GlusterPool {
         return try await call("the file '\(volume.name.printable)'", context) { connected throws(StorageError) in
             let file = try source.openListed(volume, writing: writing, on: connected)
             let status = try file.status()
-            let listed = volume.definition.target.format
-            if let listed, VolumeFormat.unheaded.contains(listed) { return (file, .spanningFile(.raw), status.size) }
             var reader = GlusterReader(volume: connected, source: source)
-            let header = try reader.header(of: file, volume.name, status)
-            guard listed == nil || header.format == listed else {
-                throw StorageError(
-                    .invalidState,
-                    "'\(volume.name.printable)' isn't the \(listed?.rawValue.printable ?? "") volume any more that was listed: refresh the pool and look again",
-                    subject: .volume(volume.name.printable))
-            }
+            let header = try reader.header(of: file, volume.name, status).of(volume)
             try header.refuseExternalData(of: volume)
             return (file, header, status.size)
         }
@@ -156,9 +146,4 @@ extension GlusterPool {
         }
         return try header.standInLength(toGrow: name)
     }
-}
-
-extension VolumeFormat {
-    /// Formats whose files are the guest's bytes, from the first to the last.
-    static let unheaded: Set<VolumeFormat> = [.raw, "iso", "unknown", "none"]
 }

@@ -38,6 +38,6 @@ extension GlusterPool {
         }
     }
 
-    /// How long a brick may take to notice that a process has ended, or closed a file.
-    private static let closing = Duration.seconds(3)
+    /// How long a brick that is busy may take to notice that a process has ended, or closed a file.
+    private static let closing = Duration.seconds(10)
 }

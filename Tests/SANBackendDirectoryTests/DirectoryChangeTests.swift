@@ -238,6 +238,36 @@ import Testing
         #expect(try fixture.read("a") == [1])
     }
 
+    @Test func `What a guest has written to a raw volume is data, also where it looks like an image`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("v", [UInt8](repeating: 7, count: 1 << 20))
+        let listed = try await fixture.volume("v")
+        let header = HandMadeImage.qcow2(version: 3).bytes
+        let file = try FileDescriptor.open(fixture.path("v"), .writeOnly)
+        try file.writeAll(toAbsoluteOffset: 0, header)
+        try file.close()
+        let bytes = try fixture.read("v")
+        let copy = try await fixture.pool.createVolume(
+            VolumeRequest(
+                VolumeDefinition(name: "copy", capacity: 1 << 20), origin: .init(volume: listed, pool: fixture.pool)),
+            in: fixture.context)
+        #expect(copy.isChanged)
+        #expect(try fixture.read("copy") == bytes)
+        _ = try await fixture.pool.resizeVolume(
+            listed, to: ResizeRequest(capacity: 2 << 20), in: fixture.context)
+        #expect(try fixture.read("v") == bytes + [UInt8](repeating: 0, count: 1 << 20))
+    }
+
+    @Test func `A folder whose name only begins like a private one is left alone`() async throws {
+        let fixture = try await DirectoryFixture()
+        try FileManager.default.createDirectory(
+            atPath: fixture.path(".sanctl-backup"), withIntermediateDirectories: false)
+        try fixture.write(".sanctl-backup/volume", [1])
+        _ = try await fixture.volumes()
+        _ = try await fixture.create("a", 512)
+        #expect(try fixture.read(".sanctl-backup/volume") == [1])
+    }
+
     @Test func `A clone has the origin's bytes and holes`() async throws {
         let fixture = try await DirectoryFixture()
         var bytes = [UInt8](repeating: 0, count: 3 << 20)

@@ -82,12 +82,13 @@ extension FileVolumes {
             subject: .volume(volume.name.printable))
     }
 
-    /// The image in a file that is open.
-    func image(of file: OpenFile, named name: String) throws(StorageError) -> (header: ImageHeader, status: FileStatus)
-    {
+    /// The image in a volume's file that is open, or in a copy of it.
+    ///
+    /// - Throws: as ``ImageHeader/of(_:)``.
+    func image(of file: OpenFile, _ volume: Volume) throws(StorageError) -> (header: ImageHeader, status: FileStatus) {
         let folder = try open()
         var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
-        let (header, status) = try reader.image(of: file, name: name)
-        return (header, status)
+        let (header, status) = try reader.image(of: file, name: volume.name)
+        return (try header.of(volume), status)
     }
 }

@@ -47,11 +47,11 @@ extension FileVolumes {
         _ volume: Volume, to request: ResizeRequest, _ monitor: TransferMonitor
     ) throws(StorageError) -> ResizeStep {
         let file = try monitor.asking { () throws(StorageError) in try openListed(volume, FileFlags.readWrite) }
-        var (header, status) = try image(of: file, named: volume.name)
+        var (header, status) = try image(of: file, volume)
         if [.qcow2, "qed"].contains(header.format) {
             // Believed only as read while no guest writes to it: QEMU opens what it names.
             try requireUnused(file, volume, forWriting: true)
-            (header, status) = try image(of: file, named: volume.name)
+            (header, status) = try image(of: file, volume)
         }
         try header.refuseExternalData(of: volume)
         let wanted = request.capacity

@@ -36,7 +36,7 @@ extension FileVolumes {
     ) async throws(StorageError) {
         let (file, header, status) = try await blocking(context) { () throws(StorageError) in
             let file = try files.openListed(origin, FileFlags.read)
-            let (header, status) = try files.image(of: file, named: origin.name)
+            let (header, status) = try files.image(of: file, origin)
             return (file, header, status)
         }
         try header.refuseExternalData(of: origin)
@@ -53,7 +53,7 @@ extension FileVolumes {
                 try setCopyOnWrite(of: copy, plan)
                 let isShared = try FileCopy.copy(file, to: copy, monitor)
                 // A guest may have changed the header since it was judged; in the copy it can't.
-                try files.image(of: copy, named: origin.name).header.refuseExternalData(of: origin)
+                try files.image(of: copy, origin).header.refuseExternalData(of: origin)
                 if case .raw(let wanted?) = plan.kind, wanted >= size, !isShared {
                     try copy.allocate(0, status.size, monitor)
                 }

@@ -106,9 +106,21 @@ final class Staging: Sendable {
     /// Removes what killed processes have left, among the names in the pool's folder.
     static func sweep(_ pool: OpenFile, _ entries: FolderEntries) {
         for index in 0..<entries.count where entries.bytes(at: index).starts(with: prefix.utf8) {
-            guard let name = entries.name(at: index), let folder = locked(name, in: pool) else { continue }
+            // What only begins like it is somebody's folder.
+            guard isRandom(entries.bytes(at: index).dropFirst(prefix.utf8.count)), let name = entries.name(at: index),
+                let folder = locked(name, in: pool)
+            else { continue }
             remove(folder, name, from: pool)
         }
+    }
+
+    /// As ``init(in:for:)`` writes a number.
+    private static func isRandom(_ bytes: some Collection<UInt8>) -> Bool {
+        (1...16).contains(bytes.count)
+            && bytes.allSatisfy { byte in
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
+            }
     }
 
     /// A leftover is swept by the next creation or refresh, so failures don't count.

@@ -1,0 +1,27 @@
+import SANModel
+
+extension ImageHeader {
+    /// The header to go by for a volume that was listed with a format, where this one was read just now.
+    ///
+    /// What a guest writes to a raw volume is data, also where it looks like an image's header.
+    ///
+    /// - Throws: `invalid_state` where a volume that was listed as an image is another one now.
+    package func of(_ volume: Volume) throws(StorageError) -> ImageHeader {
+        guard let listed = volume.definition.target.format else { return self }
+        if VolumeFormat.unheaded.contains(listed) {
+            return VolumeFormat.unheaded.contains(format) ? self : .spanningFile(.raw)
+        }
+        guard format == listed else {
+            throw StorageError(
+                .invalidState,
+                "'\(volume.name.printable)' isn't the \(listed.rawValue.printable) volume any more that was listed: refresh the pool and look again",
+                subject: .volume(volume.name.printable))
+        }
+        return self
+    }
+}
+
+extension VolumeFormat {
+    /// Formats whose files are the guest's bytes, from the first to the last.
+    package static let unheaded: Set<VolumeFormat> = [.raw, "iso", "unknown", "none"]
+}
