@@ -66,7 +66,9 @@ extension RBDPool: VolumeProvisioning {
                 .invalidState,
                 "What '\(name)' holds from \(request.capacity) on may be lost in part, whatever its size: shrink it again",
                 subject: .volume(name))
-            try call.proceed(at: try image.lockOwner(), leaving: shrinks ? left : nil)
+            try call.proceed(
+                at: try image.lockOwner(), leaving: shrinks ? left : nil,
+                over: shrinks ? LongCall.Work(end: size, start: wanted) : nil)
             try image.resize(to: wanted, allowsShrink: shrinks, call)
             return true
         }

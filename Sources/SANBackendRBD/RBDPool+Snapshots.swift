@@ -81,13 +81,20 @@ extension RBDPool: VolumeSnapshots {
             in: context, over: volume.definition.capacity?.bytes ?? 0, waitingFor: "the rollback of '\(shown)'"
         ) { connection, call throws(StorageError) in
             let image = try OpenImage.claim(volume, connection)
-            guard try image.snapshots().contains(where: { $0.name == snapshot }) else {
+            guard let past = try image.snapshots().first(where: { $0.name == snapshot }) else {
                 throw image.noSnapshot(snapshot)
             }
             try call.proceed(
                 leaving: StorageError(
                     .invalidState, "The image '\(shown)' may be rolled back in part: roll it back again",
                     subject: .volume(shown)))
+            let size = try image.sizeAndOrder().size
+            if size > past.size {
+                // A rollback cuts it too, but doesn't tell how far it is (librbd 16.2): it would be taken for one that stands still.
+                try call.proceed(over: LongCall.Work(end: size, start: past.size))
+                try image.resize(to: past.size, allowsShrink: true, call)
+                try call.proceed(over: LongCall.Work(end: past.size, before: size - past.size))
+            }
             let result = unsafe call.withArgument { argument in
                 unsafe CephLibrary.functions.rbd_snap_rollback_with_progress(
                     image.handle, snapshot, LongCall.callback, argument)

@@ -28,7 +28,9 @@ struct OneSecret: SecretResolving {
 
 /// Remembers how far an operation was, and may act on it.
 final class RecordedProgress: ProgressReporting {
-    private let state = Mutex<(last: ByteCount?, action: (@Sendable () -> Void)?)>((nil, nil))
+    private let state = Mutex<(first: ByteCount?, last: ByteCount?, action: (@Sendable () -> Void)?)>((nil, nil, nil))
+
+    var first: ByteCount? { state.withLock { $0.first } }
 
     var last: ByteCount? { state.withLock { $0.last } }
 
@@ -36,6 +38,7 @@ final class RecordedProgress: ProgressReporting {
 
     func report(done: ByteCount, total: ByteCount?) {
         let action = state.withLock { state in
+            if state.first == nil { state.first = done }
             state.last = done
             return state.action
         }

@@ -32,6 +32,7 @@ import Testing
             ).value
             #expect(cut.definition.capacity == smaller.capacity && cutting.last != nil)
             #expect(try #require(cutting.last) <= ByteCount(7 << 30))
+            #expect(try #require(cutting.first) < ByteCount(512 << 20), "what stays isn't worked through")
             _ = try await pool.deleteVolume(
                 cut, deletingSnapshots: false, in: fixture.context(deadline: .zero, progress: deleting))
             #expect(deleting.last != nil)
@@ -131,6 +132,25 @@ import Testing
         }
     }
 
+    @Test("a rollback that cuts an image tells how far that is; one that is cancelled is ended by the same command")
+    func cancelsRollbacks() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await make("v", "4M", in: pool)
+            _ = try await pool.createSnapshot("s", of: volume, in: fixture.context())
+            let grown = try await pool.resizeVolume(
+                volume, to: ResizeRequest(capacity: ByteCount(8 << 30)), in: fixture.context()
+            ).value
+            let error = try await whenCancelled { context in _ = try await pool.rollBack(grown, to: "s", in: context) }
+            #expect(error?.code == .cancelled && error?.causes.first?.message.contains("rolled back in part") == true)
+            #expect(try await pool.inspect(grown, in: fixture.context()).definition.capacity == ByteCount(8 << 30))
+            let progress = RecordedProgress()
+            let back = try await pool.rollBack(grown, to: "s", in: fixture.context(progress: progress))
+            #expect(back.definition.capacity == ByteCount(4 << 20))
+            #expect(try #require(progress.first) < ByteCount(1 << 30))
+            #expect(try #require(progress.last) > ByteCount(7 << 30))
+        }
+    }
+
     @Test(
         "what another client carries out can't be stopped: who is cancelled hears where it goes on, and doesn't wait for it (L83)"
     )
@@ -189,7 +209,7 @@ import Testing
             let volume = try await fixture.create("v", 4 << 20, in: pool)
             for name in ["a", "b"] { _ = try await pool.createSnapshot(name, of: volume, in: fixture.context()) }
             let error = try await fixture.onImage("v") { image throws(StorageError) in
-                let call = LongCall { _, _ in }
+                let call = LongCall()
                 try image.deleteSnapshots(try image.snapshots(), call)
                 call.stop()
                 do throws(StorageError) {

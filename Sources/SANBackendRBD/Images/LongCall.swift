@@ -6,7 +6,25 @@ import Synchronization
 
 /// A call of librbd that works through an image and tells how far it is.
 final class LongCall: Sendable {
+    /// What one of its steps works through, in bytes.
+    struct Work {
+        /// The image's end, which librbd's total stands for.
+        var end: UInt64
+        /// Where in the image it begins: librbd counts a cut's objects from the image's first one on.
+        var start: UInt64 = 0
+        /// What the steps before it have done.
+        var before: UInt64 = 0
+
+        func done(_ done: UInt64, of total: UInt64) -> UInt64 {
+            guard total > 0 else { return before }
+            let reached = total.dividingFullWidth(min(done, total).multipliedFullWidth(by: end)).quotient
+            let (sum, overflow) = before.addingReportingOverflow(max(reached, start) - start)
+            return overflow ? .max : sum
+        }
+    }
+
     private struct State {
+        var work: Work
         var moved = ContinuousClock.now
         var isStopped = false
         /// The address of another client that carries it out.
@@ -18,11 +36,17 @@ final class LongCall: Sendable {
     /// How long one that was stopped is awaited where another client carries it out.
     static let grace: Duration = .seconds(2)
 
-    private let state = Mutex(State())
-    private let report: @Sendable (_ done: UInt64, _ total: UInt64) -> Void
+    private let state: Mutex<State>
+    private let capacity: UInt64
+    private let report: @Sendable (_ done: UInt64) -> Void
 
-    init(report: @escaping @Sendable (_ done: UInt64, _ total: UInt64) -> Void) {
+    /// - Parameters:
+    ///   - capacity: the bytes that are worked through; 0 for none to be told.
+    ///   - report: is told how many are done.
+    init(over capacity: UInt64 = 0, report: @escaping @Sendable (_ done: UInt64) -> Void = { _ in }) {
+        self.capacity = capacity
         self.report = report
+        state = Mutex(State(work: Work(end: capacity)))
     }
 
     /// Asks it to end; librbd does so with its next object, but not where another client carries it out.
@@ -41,11 +65,15 @@ final class LongCall: Sendable {
     /// - Parameters:
     ///   - executor: the address of another client that carries the step out.
     ///   - left: what it may leave where it doesn't end well, besides what the steps before it left.
+    ///   - work: what it works through, if not the whole.
     /// - Throws: `cancelled` where it is to end.
-    func proceed(at executor: String? = nil, leaving left: StorageError? = nil) throws(StorageError) {
+    func proceed(
+        at executor: String? = nil, leaving left: StorageError? = nil, over work: Work? = nil
+    ) throws(StorageError) {
         let isStopped = state.withLock { state in
             state.moved = .now
             state.executor = executor
+            if let work { state.work = work }
             if let left, !state.isStopped { state.left.append(left) }
             return state.isStopped
         }
@@ -80,11 +108,11 @@ final class LongCall: Sendable {
 
     /// - Returns: ECANCELED, negative, where it is to end.
     private func advance(_ done: UInt64, _ total: UInt64) -> Int32 {
-        let isStopped = state.withLock { state in
+        let (isStopped, work) = state.withLock { state in
             state.moved = .now
-            return state.isStopped
+            return (state.isStopped, state.work)
         }
-        report(done, total)
+        if total > 0, capacity > 0 { report(min(work.done(done, of: total), capacity)) }
         return isStopped ? -125 : 0
     }
 }
@@ -102,11 +130,7 @@ extension RBDPool {
     ) async throws(StorageError) -> Value {
         let connection = try await connections.connection(to: source, in: context)
         let progress = context.progress
-        let call = LongCall { done, total in
-            guard total > 0, capacity > 0 else { return }
-            let share = min(done, total).multipliedFullWidth(by: capacity)
-            progress.report(done: ByteCount(total.dividingFullWidth(share).quotient), total: ByteCount(capacity))
-        }
+        let call = LongCall(over: capacity) { progress.report(done: ByteCount($0), total: ByteCount(capacity)) }
         let outcome = FirstResult<Value>()
         // Before its first step, which may not be one to be stopped.
         if Task.isCancelled { call.stop() }
