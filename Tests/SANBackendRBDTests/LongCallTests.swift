@@ -5,6 +5,19 @@ import Testing
 @testable import SANBackendRBD
 
 @Suite struct LongCallTests {
+    @Test("a stop that is obeyed is no sign of another client; one that is passed over is, once")
+    func noticesDisobedience() {
+        let count = Mutex(0)
+        let call = LongCall(unheard: { _ in count.withLock { $0 += 1 } })
+        func advance() -> Int32 { call.withArgument { unsafe LongCall.callback(1, 2, $0) } }
+        for _ in 1...5 { #expect(advance() == 0) }
+        call.stop()
+        for _ in 1...2 { #expect(advance() == -125) }
+        #expect(count.withLock { $0 } == 0)
+        for _ in 1...5 { #expect(advance() == -125) }
+        #expect(count.withLock { $0 } == 1)
+    }
+
     @Test("a step's progress is what it has done of its own part, after what the steps before it have")
     func counts() throws {
         let told = Mutex<[UInt64]>([])

@@ -183,6 +183,28 @@ import Testing
         }
     }
 
+    @Test("who is cancelled doesn't wait for a client that came to carry it out in the middle (L83)")
+    func noticesWhoCarriesItOn() async throws {
+        try await fixture.withPool { pool in
+            let end = Event()
+            let error = try await whenCancelled { context in
+                try await pool.withLongCall(in: context, over: 8, waitingFor: "the flattening of 'v'") {
+                    _, call throws(StorageError) in
+                    try call.proceed()
+                    // What that client tells comes here, and what is answered goes nowhere.
+                    var refusals = 0
+                    while refusals < LongCall.refusalsOfOthers {
+                        if call.withArgument({ unsafe LongCall.callback(1, 8, $0) }) < 0 { refusals += 1 }
+                    }
+                    end.wait()
+                }
+            }
+            end.signal()
+            #expect(error?.code == .cancelled)
+            #expect(error?.message.hasSuffix("by now, goes on with the flattening of 'v'") == true)
+        }
+    }
+
     @Test("a time-out says what may be left")
     func saysWhatATimeOutLeaves() async throws {
         try await fixture.withPool { pool in

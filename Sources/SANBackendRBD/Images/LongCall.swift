@@ -29,9 +29,16 @@ final class LongCall: Sendable {
         var isStopped = false
         /// The address of another client that carries it out.
         var executor: String?
+        /// How often it was told to end, and asked for more.
+        var refusals = 0
         /// What it may leave where it ends now, other than it found it.
         var left: [StorageError] = []
     }
+
+    /// How often it is told to end before that is known to reach nobody.
+    ///
+    /// librbd ends where it is told so once; twice, where it lost the image's lock just then and had it back.
+    static let refusalsOfOthers = 3
 
     /// How long one that was stopped is awaited where another client carries it out.
     static let grace: Duration = .seconds(2)
@@ -39,13 +46,19 @@ final class LongCall: Sendable {
     private let state: Mutex<State>
     private let capacity: UInt64
     private let report: @Sendable (_ done: UInt64) -> Void
+    private let unheard: @Sendable (LongCall) -> Void
 
     /// - Parameters:
     ///   - capacity: the bytes that are worked through; 0 for none to be told.
     ///   - report: is told how many are done.
-    init(over capacity: UInt64 = 0, report: @escaping @Sendable (_ done: UInt64) -> Void = { _ in }) {
+    ///   - unheard: is called where another client has come to carry it out, and goes on after it was stopped.
+    init(
+        over capacity: UInt64 = 0, report: @escaping @Sendable (_ done: UInt64) -> Void = { _ in },
+        unheard: @escaping @Sendable (LongCall) -> Void = { _ in }
+    ) {
         self.capacity = capacity
         self.report = report
+        self.unheard = unheard
         state = Mutex(State(work: Work(end: capacity)))
     }
 
@@ -108,11 +121,13 @@ final class LongCall: Sendable {
 
     /// - Returns: ECANCELED, negative, where it is to end.
     private func advance(_ done: UInt64, _ total: UInt64) -> Int32 {
-        let (isStopped, work) = state.withLock { state in
+        let (isStopped, work, isUnheard) = state.withLock { state in
             state.moved = .now
-            return (state.isStopped, state.work)
+            if state.isStopped { state.refusals += 1 }
+            return (state.isStopped, state.work, state.refusals == LongCall.refusalsOfOthers)
         }
         if total > 0, capacity > 0 { report(min(work.done(done, of: total), capacity)) }
+        if isUnheard { unheard(self) }
         return isStopped ? -125 : 0
     }
 }
@@ -130,8 +145,16 @@ extension RBDPool {
     ) async throws(StorageError) -> Value {
         let connection = try await connections.connection(to: source, in: context)
         let progress = context.progress
-        let call = LongCall(over: capacity) { progress.report(done: ByteCount($0), total: ByteCount(capacity)) }
         let outcome = FirstResult<Value>()
+        @Sendable func leave(_ call: LongCall, to client: String) {
+            let error = StorageError(.cancelled, "Cancelled, but \(client) goes on with \(what)")
+            outcome.finish(.failure(call.ended(error)))
+        }
+        let call = LongCall(over: capacity) {
+            progress.report(done: ByteCount($0), total: ByteCount(capacity))
+        } unheard: {
+            leave($0, to: "another client, which has the image's lock by now,")
+        }
         // Before its first step, which may not be one to be stopped.
         if Task.isCancelled { call.stop() }
         OneShotThread.start(name: "san-rbd-long") {
@@ -160,13 +183,7 @@ extension RBDPool {
             Task {
                 // Where that client is gone, this one carries it out, and ends.
                 try await Task.sleep(for: LongCall.grace)
-                outcome.finish(
-                    .failure(
-                        call.ended(
-                            StorageError(
-                                .cancelled,
-                                "Cancelled, but the client at \(executor), which has the image open, goes on with \(what)"
-                            ))))
+                leave(call, to: "the client at \(executor), which has the image open,")
             }
         }
         // As after any other call: the next operation connects anew.
