@@ -105,6 +105,27 @@ struct VolumeEncryptionTests {
         #expect(try await self.listed(fixture) == [.usage("u")])
     }
 
+    @Test("a volume that couldn't be looked at stays encrypted without a secret; another of its name doesn't")
+    func unseenWithoutSecret() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        var volume = Volume(definition())
+        volume.image = ImageIdentity(cluster: "c", pool: 1, namespace: "", id: "i")
+        fixture.storage.setVolumes("p", [volume])
+        _ = try await fixture.engine.refreshPool("p")
+        volume.definition.target.encryption = nil
+        volume.isEncryptionUnknown = true
+        fixture.storage.setVolumes("p", [volume])
+        _ = try await fixture.engine.refreshPool("p")
+        let listed = try await fixture.engine.volume(VolumeReference("v")).volume
+        #expect(listed.definition.target.encryption == EncryptionDefinition(format: .luks))
+        volume.image?.id = "j"
+        fixture.storage.setVolumes("p", [volume])
+        _ = try await fixture.engine.refreshPool("p")
+        let other = try await fixture.engine.volume(VolumeReference("v")).volume
+        #expect(other.definition.target.encryption == nil && other.isEncryptionUnknown)
+    }
+
     @Test("an update of sanctl forgets no secret that a volume was listed with")
     func updated() async throws {
         let fixture = try EngineFixture()

@@ -58,7 +58,7 @@ struct VolumeRow: Listing {
         object["format"] = .optional(definition.target.format?.rawValue)
         object["snapshots"] = .optional(volume.snapshots)
         object["parent"] = .optional(volume.parent)
-        object["encryption"] = definition.target.encryption.map { ["format": .string($0.format.rawValue)] }
+        object["encryption"] = encryptionFormat.map { ["format": .string($0)] }
         object["backing"] = definition.backingStore.map(VolumeRow.backing)
         object["image"] = volume.image.map { image in
             var members: JSONObject = [
@@ -70,6 +70,11 @@ struct VolumeRow: Listing {
         }
         volume.unit?.add(to: &object)
         return .object(object)
+    }
+
+    /// Nil for what is known not to be encrypted.
+    private var encryptionFormat: String? {
+        volume.definition.target.encryption?.format.rawValue ?? (volume.isEncryptionUnknown ? "unknown" : nil)
     }
 
     private static func backing(_ store: BackingStore) -> JSONValue {
@@ -89,7 +94,7 @@ struct VolumeRow: Listing {
         fields.add("Path", volume.path)
         fields.add("Type", definition.type?.rawValue)
         fields.add("Format", definition.target.format?.rawValue)
-        fields.add("Encryption", definition.target.encryption?.format.rawValue)
+        fields.add("Encryption", encryptionFormat)
         fields.add("Backing", definition.backingStore?.path)
         fields.add("Parent", volume.parent)
         fields.add("Capacity", size(definition.capacity)?.text(exact: style.isExact))

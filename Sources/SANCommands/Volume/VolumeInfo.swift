@@ -29,9 +29,12 @@ struct VolumeDumpXML: StorageCommand {
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
-        let located = try await session.engine().volume(target.reference, fresh: true)
-        let xml = located.volume.definition.xml
-        return Report(.xml(xml), document: ["volume": VolumeRow(located).json, "xml": .string(xml)])
+        let row = VolumeRow(try await session.engine().volume(target.reference, fresh: true))
+        let xml = row.volume.definition.xml
+        var report = Report(.xml(xml), document: ["volume": row.json, "xml": .string(xml)])
+        // What couldn't be seen is left out of the document, which has no place for that.
+        report.problems = row.warnings
+        return report
     }
 }
 
