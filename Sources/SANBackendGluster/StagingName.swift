@@ -7,13 +7,11 @@ import SANModel
 /// gets its own name it is where it belongs already.
 enum StagingName {
     private static let mark = ".sanctl-"
-    private static let randomLength = 16
     /// A name of Gluster has 255 bytes at most.
     private static let longest = 255
 
     static func make(for name: String) -> String {
-        let digits = String(UInt64.random(in: 0...UInt64.max), radix: 16)
-        let random = String(repeating: "0", count: randomLength - digits.count) + digits
+        let random = PrivateNumber.make()
         let long = ".\(name)\(mark)\(random)"
         return long.utf8.count <= longest ? long : "\(mark)\(random)"
     }
@@ -23,12 +21,7 @@ enum StagingName {
         guard name.hasPrefix("."), let start = name.utf8.lastIndex(of: 0x2E), name[start...].hasPrefix(mark) else {
             return false
         }
-        let random = name[start...].utf8.dropFirst(mark.utf8.count)
-        return random.count == randomLength
-            && random.allSatisfy {
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
-                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
-            }
+        return PrivateNumber.isOne(name[start...].utf8.dropFirst(mark.utf8.count))
     }
 
     /// The name of a volume, fit to be a file's.

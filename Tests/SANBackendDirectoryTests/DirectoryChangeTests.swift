@@ -69,8 +69,8 @@ import Testing
     @Test func `What a killed process left is swept, what is in use is not`() async throws {
         let fixture = try await DirectoryFixture()
         try FileManager.default.createDirectory(
-            atPath: fixture.path(".sanctl-dead"), withIntermediateDirectories: false)
-        try fixture.write(".sanctl-dead/volume", [1])
+            atPath: fixture.path(".sanctl-00000000000dead0"), withIntermediateDirectories: false)
+        try fixture.write(".sanctl-00000000000dead0/volume", [1])
         let live = try Staging(in: try fixture.pool.files.open())
         #expect(try fixture.names() == [live.name])
         #expect(try await fixture.volumes().isEmpty)
@@ -78,8 +78,8 @@ import Testing
         #expect(try fixture.names() == [live.name, "a"].sorted())
         // A refresh does it too: the space that a killed creation holds must not wait for the next one.
         try FileManager.default.createDirectory(
-            atPath: fixture.path(".sanctl-dead"), withIntermediateDirectories: false)
-        try fixture.write(".sanctl-dead/volume", [1])
+            atPath: fixture.path(".sanctl-00000000000dead0"), withIntermediateDirectories: false)
+        try fixture.write(".sanctl-00000000000dead0/volume", [1])
         #expect(try await fixture.volumes().keys.sorted() == ["a"])
         #expect(try fixture.names() == [live.name, "a"].sorted())
     }

@@ -34,7 +34,7 @@ final class Staging: Sendable {
         self.purpose = purpose
         // Another process may sweep the folder between its making and its locking; then the next name is tried.
         for _ in 0..<16 {
-            let name = Staging.prefix + String(UInt64.random(in: 0...UInt64.max), radix: 16)
+            let name = Staging.prefix + PrivateNumber.make()
             let made = unsafe san_folder_make(pool.descriptor, name, 0o700)
             if made == -EEXIST { continue }
             try check(made, cannot: "make a folder in", pool.path)
@@ -107,20 +107,12 @@ final class Staging: Sendable {
     static func sweep(_ pool: OpenFile, _ entries: FolderEntries) {
         for index in 0..<entries.count where entries.bytes(at: index).starts(with: prefix.utf8) {
             // What only begins like it is somebody's folder.
-            guard isRandom(entries.bytes(at: index).dropFirst(prefix.utf8.count)), let name = entries.name(at: index),
+            guard PrivateNumber.isOne(entries.bytes(at: index).dropFirst(prefix.utf8.count)),
+                let name = entries.name(at: index),
                 let folder = locked(name, in: pool)
             else { continue }
             remove(folder, name, from: pool)
         }
-    }
-
-    /// As ``init(in:for:)`` writes a number.
-    private static func isRandom(_ bytes: some Collection<UInt8>) -> Bool {
-        (1...16).contains(bytes.count)
-            && bytes.allSatisfy { byte in
-                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
-                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte)
-            }
     }
 
     /// A leftover is swept by the next creation or refresh, so failures don't count.
