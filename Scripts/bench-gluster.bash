@@ -86,13 +86,13 @@ bench_gluster() {
     ours=$(wall "$sanctl" pool refresh gmany)
     row_of_times "gluster refresh, 10,000 qcow2 files" "$ours" "$theirs" 0.100
 
-    gluster_pool bulk / >"$work/gbulk.xml"
+    gluster_pool gluster-bulk / >"$work/gbulk.xml"
     "$sanctl" -q pool define "$work/gbulk.xml"
-    "$sanctl" -q pool start bulk
-    "$sanctl" -q volume create-as bulk bulk.raw 1G --allocation 0
+    "$sanctl" -q pool start gluster-bulk
+    "$sanctl" -q volume create-as gluster-bulk bulk.raw 1G --allocation 0
     head -c 1G /dev/urandom >"$work/gbulk.raw"
     uri=gluster://$gluster_address/v/bulk.raw
-    gluster_upload() { once "$sanctl" -q volume upload bulk.raw "$work/gbulk.raw" --pool bulk; }
+    gluster_upload() { once "$sanctl" -q volume upload bulk.raw "$work/gbulk.raw" --pool gluster-bulk; }
     gluster_convert() { once qemu-img convert -n -f raw -O raw "$work/gbulk.raw" "$uri" 2>>"$work/gluster/qemu.log"; }
     gluster_upload >/dev/null
     cmp "$work/gbulk.raw" "$gluster_brick/v/bulk.raw"
