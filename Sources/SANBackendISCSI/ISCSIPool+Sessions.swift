@@ -131,6 +131,20 @@ extension ISCSIPool {
         return ours.isEmpty && count == 0 && !hadInterface ? .unchanged(()) : .changed(())
     }
 
+    /// The pool's own sessions, and the records that go with them.
+    public func remains(in context: OperationContext) async throws(StorageError) -> String? {
+        let count = try await ownSessions(until: context.deadline).count
+        let records = try await backend.openISCSI.records(until: context.deadline)
+        let hasRecords = try !records.portals(of: source.target, interface: interface).isEmpty
+        guard count > 0 || hasRecords else { return nil }
+        let what = count == 0 ? "The node records" : count == 1 ? "A session" : "\(count) sessions"
+        let node = "iscsiadm --mode node --targetname \(source.target.printable) --interface \(interface)"
+        var steps = ["'\(node) --op delete'", "'iscsiadm --mode iface --interface \(interface) --op delete'"]
+        if count > 0 { steps.insert("'\(node) --logout'", at: 0) }
+        return "\(what) of the interface \(interface) to \(source.target.printable) \(count == 1 ? "stays" : "stay"). "
+            + "To end that once nobody uses the LUNs: \(steps.joined(separator: ", then "))"
+    }
+
     private func ownSessions(until deadline: Deadline) async throws(StorageError) -> [ISCSISession] {
         try await sessions(until: deadline).filter { $0.interface == interface }
     }
@@ -168,28 +182,35 @@ extension ISCSIPool {
         try await withBlockingThread(
             named: "san-users", until: deadline, waitingFor: "who uses the LUNs of \(source.target.printable)"
         ) { () throws(StorageError) in
-            var devices: [BlockDevice] = []
-            for session in sessions { devices += try session.units().compactMap(\.block) }
-            let ours = Set(devices.map(\.name))
+            var disks: [(unit: HCTL, device: BlockDevice)] = []
+            for session in sessions {
+                for unit in try session.units() {
+                    if let block = unit.block { disks.append((unit.hctl, block)) }
+                }
+            }
+            let ours = Set(disks.map(\.device.name))
             var maps: Set<String> = []
-            var used: [BlockDevice] = []
-            for device in devices {
+            // A map with the first of its paths.
+            var used: [(unit: HCTL, device: BlockDevice)] = []
+            for (unit, device) in disks {
                 guard let map = try device.multipathMap(), let wwid = map.multipathWWID,
                     let mapped = try BlockDevice.named(map.device, on: device.folder.host)
                 else {
-                    used.append(device)
+                    used.append((unit, device))
                     continue
                 }
                 // A map that has other paths too lives on without ours. Of one that goes, what counts is who uses the map.
                 guard try ours.isSuperset(of: mapped.slaves()) else { continue }
-                if maps.insert(wwid).inserted { used.append(mapped) }
+                if maps.insert(wwid).inserted { used.append((unit, mapped)) }
             }
             // Whom a first look finds may be there for a moment only.
-            let suspects = try DeviceUsers.of(used)
+            let suspects = try DeviceUsers.of(used.map(\.device))
             var refusals: [StorageError] = []
-            for device in used where suspects[device.name] != nil {
+            for (unit, device) in used where suspects[device.name] != nil {
                 let uses = try DeviceUsers.lasting(of: device, until: deadline)
-                if !uses.isEmpty { refusals.append(DeviceUse.refusal(of: device.name, uses)) }
+                guard !uses.isEmpty else { continue }
+                refusals.append(
+                    DeviceUse.refusal(of: device.name, called: "\(unit.unitName) (\(device.name))", uses))
             }
             guard let first = refusals.first else { return maps.sorted() }
             throw StorageError(

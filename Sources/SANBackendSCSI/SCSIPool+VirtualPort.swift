@@ -90,4 +90,13 @@ extension SCSIPool {
         try await context.activations.remove(pool: name)
         return change
     }
+
+    /// The virtual port, where the stop would have deleted it.
+    public func remains(in context: OperationContext) async throws(StorageError) -> String? {
+        guard case .virtualPort(let port) = adapter, let scsiHost = try await scsiHost(until: context.deadline) else {
+            return nil
+        }
+        return
+            "The vHBA '\(scsiHost.name)' stays. To end that once nobody uses its LUNs: 'sanctl vhba destroy \(port.wwpn)'"
+    }
 }

@@ -42,7 +42,8 @@ import Testing
         let before = try fixture.initiator.database()
         let error = try await refusal(pool, fixture)
         #expect(error.code == .busy)
-        #expect(error.message.contains("\(block.name) is in use: mounted at /srv/data; unmount it first"))
+        #expect(error.message.contains(" (\(block.name)) is in use: mounted at /srv/data; unmount it first"))
+        #expect(error.message.contains("unit:"))
         #expect(!fixture.initiator.log.contains { $0.contains("--logout") })
         #expect(try fixture.initiator.database() == before)
         #expect(try fixture.initiator.sessions().count == 2)
@@ -70,6 +71,22 @@ import Testing
         fixture.initiator.change { $0.logout = .up }
         _ = try await pool.deactivate(in: fixture.context())
         try fixture.expectNothingLeft()
+    }
+
+    /// What a forced stop leaves, and which commands end it, in their order.
+    @Test func whatStaysIsToldWithTheCommandsThatEndIt() async throws {
+        let fixture = try ISCSIFixture()
+        let pool = try await fixture.start()
+        let text = try #require(try await pool.remains(in: fixture.context()))
+        #expect(
+            text.hasPrefix("2 sessions of the interface \(ISCSIFixture.interface) to \(PlayedInitiator.target) stay."))
+        let node = "'iscsiadm --mode node --targetname \(PlayedInitiator.target) --interface \(ISCSIFixture.interface)"
+        #expect(
+            text.hasSuffix(
+                "\(node) --logout', then \(node) --op delete', then "
+                    + "'iscsiadm --mode iface --interface \(ISCSIFixture.interface) --op delete'"))
+        _ = try await pool.deactivate(in: fixture.context())
+        #expect(try await pool.remains(in: fixture.context()) == nil)
     }
 
     /// Without iscsid iscsiadm says that there are no sessions (21).

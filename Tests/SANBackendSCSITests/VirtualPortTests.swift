@@ -186,8 +186,12 @@ struct VirtualPortTests {
             device.name == "sdd" ? [DeviceUse(device: "sdd", .mount(at: "/srv"))] : []
         }
         let pool = try await fixture.start()
-        await expect(.busy, "unit:0:0:7 (sdd)", "mounted at /srv") { try await pool.deactivate(in: fixture.context()) }
+        await expect(.busy, "unit:0:0:7 (sdd) is in use: mounted at /srv") {
+            try await pool.deactivate(in: fixture.context())
+        }
         #expect(try fixture.hasPort())
+        #expect(
+            try await pool.remains(in: fixture.context())?.hasSuffix("'sanctl vhba destroy 5001438000000001'") == true)
         #expect(try fixture.activations.load(pool: "p") != nil)
     }
 

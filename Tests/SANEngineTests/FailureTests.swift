@@ -113,8 +113,20 @@ struct FailureTests {
         fixture.storage.fail(.deactivate)
         let stopped = try await fixture.engine.stopPool("p", force: true)
         #expect(stopped.isChanged && stopped.value.state == .inactive)
-        #expect(stopped.value.problems.map(\.code) == [.backendFailure])
+        #expect(stopped.value.problems.map(\.code) == [.backendFailure, .backendFailure])
+        #expect(stopped.value.problems.last?.message == "The fake device of 'p' stays")
         #expect(try await fixture.engine.pool("p").problems.isEmpty)
+    }
+
+    @Test("a forced stop that can't tell what stays says so")
+    func forceUnknown() async throws {
+        let fixture = try EngineFixture()
+        try await fixture.running()
+        fixture.storage.fail(.deactivate, .busy)
+        fixture.storage.fail(.remains)
+        let problems = try await fixture.engine.stopPool("p", force: true).value.problems
+        #expect(problems.map(\.code) == [.busy, .backendFailure])
+        #expect(problems.last?.message == "What stays on the host can't be told: The fake remains fails")
     }
 
     @Test("a pool that the host lost is stopped without its backend")

@@ -51,4 +51,14 @@ public protocol ActivePool: Sendable {
 
     /// Undoes what activation did, and only that.
     func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void>
+
+    /// What stays on the host where the pool is forgotten although ``deactivate(in:)`` failed, and how to take it away by hand.
+    ///
+    /// - Returns: nil where nothing stays.
+    func remains(in context: OperationContext) async throws(StorageError) -> String?
+}
+
+extension ActivePool {
+    /// Nothing: such a pool has changed nothing on the host.
+    public func remains(in context: OperationContext) async throws(StorageError) -> String? { nil }
 }

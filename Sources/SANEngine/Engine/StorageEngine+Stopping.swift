@@ -6,7 +6,7 @@ extension StorageEngine {
     ///
     /// Work on its volumes is waited for.
     ///
-    /// - Parameter force: forget the pool also where the backend can't take it down, and say so in its problems.
+    /// - Parameter force: forget the pool also where the backend can't take it down; its problems say why, and what stays on the host.
     /// - Returns: unchanged for an inactive pool.
     /// - Throws: `not_found`, `busy`, `timed_out`, `cancelled`, and what the backend throws: the pool is degraded then, as active as it was.
     public func stopPool(_ reference: String, force: Bool = false) async throws(StorageError) -> Change<PoolStatus> {
@@ -30,6 +30,7 @@ extension StorageEngine {
                 throw error
             }
             problems.append(Problem(error))
+            problems += await remains(of: record, error.code)
         }
         var left = record
         left.state = nil
@@ -52,6 +53,25 @@ extension StorageEngine {
             return try await activations.remove(pool: record.name)
         }
         try await deactivate(pool, of: record.name, until: deadline)
+    }
+
+    /// - Parameter code: of why it couldn't be taken down.
+    private func remains(of record: PoolRecord, _ code: StorageError.Code) async -> [Problem] {
+        let subject = StorageError.Subject.pool(record.name.printable)
+        // The stop's own time may be over.
+        let deadline = newDeadline()
+        do throws(StorageError) {
+            guard let definition = record.definition, let pool = try await adoptIfThere(definition, until: deadline)
+            else { return [] }
+            let context = context(until: deadline)
+            let text = try await withDeadline(deadline, waitingFor: "what stays of pool '\(record.name.printable)'") {
+                () async throws(StorageError) in try await pool.remains(in: context)
+            }
+            return text.map { [Problem(code: code, message: $0, subject: subject)] } ?? []
+        } catch {
+            let message = "What stays on the host can't be told: \(error.message)"
+            return [Problem(code: error.code, message: message, subject: subject)]
+        }
     }
 
     private func noteStopping(_ record: PoolRecord) async throws(StorageError) {

@@ -24,7 +24,9 @@ extension VirtualHBAs {
                 pause *= 2
             }
         }
-        let refusals = stacks.filter { !$0.uses.isEmpty }.map { DeviceUse.refusal(of: $0.name, $0.uses) }
+        let refusals = stacks.filter { !$0.uses.isEmpty }.map {
+            DeviceUse.refusal(of: $0.device, called: $0.title, $0.uses)
+        }
         if let first = refusals.first {
             let more = refusals.count > 1 ? ", and \(refusals.count - 1) more" : ""
             throw StorageError(
@@ -40,8 +42,9 @@ extension VirtualHBAs {
 
 /// A disk of a port, who uses it, and the multipath map on it.
 private struct DiskStack {
+    let device: String
     /// As `unit:0:0:7 (sdd)`.
-    let name: String
+    let title: String
     /// Without the map and its partitions' maps, which nobody uses for being there.
     let uses: [DeviceUse]
     /// The WWID of a map that has paths through this port only.
@@ -60,14 +63,15 @@ private struct DiskStack {
     private init(
         _ unit: SCSIUnit, _ block: BlockDevice, among names: Set<String>, _ users: DeviceUserLookup
     ) throws(StorageError) {
-        name = "\(unit.hctl.unitName) (\(block.name))"
+        device = block.name
+        title = "\(unit.hctl.unitName) (\(device))"
         let host = block.folder.host
         let map = try block.multipathMap()
-        let device = try map.flatMap { map throws(StorageError) in try BlockDevice.named(map.device, on: host) }
+        let mapped = try map.flatMap { map throws(StorageError) in try BlockDevice.named(map.device, on: host) }
         var idle: Set<String> = []
-        if let map, let device {
+        if let map, let mapped {
             idle.insert(map.device)
-            for holder in try device.holders() {
+            for holder in try mapped.holders() {
                 // `part1-mpath-3600…`, of kpartx.
                 guard let part = try BlockDevice.named(holder, on: host)?.mapping(), part.uuid.hasPrefix("part"),
                     part.uuid.hasSuffix("-" + map.uuid)
@@ -79,7 +83,7 @@ private struct DiskStack {
             guard case .holder = use.kind else { return true }
             return !idle.contains(use.device)
         }
-        let paths = try device?.slaves() ?? []
+        let paths = try mapped?.slaves() ?? []
         onlyMap = names.isSuperset(of: paths) ? map?.multipathWWID : nil
     }
 }

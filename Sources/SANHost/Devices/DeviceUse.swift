@@ -53,17 +53,19 @@ public struct DeviceUse: Sendable, Hashable, CustomStringConvertible {
     ///
     /// - Parameters:
     ///   - device: by the kernel's name.
+    ///   - title: as people know it, `unit:0:0:7 (dm-4)`; nil for the kernel's name.
     ///   - subject: what the error is about; nil for the device.
     public static func refusal(
-        of device: String, _ uses: [DeviceUse], subject: StorageError.Subject? = nil
+        of device: String, called title: String? = nil, _ uses: [DeviceUse], subject: StorageError.Subject? = nil
     ) -> StorageError {
         var remedies: [String] = []
         for use in uses where !remedies.contains(use.remedy) { remedies.append(use.remedy) }
         let subject = subject ?? .device(device)
+        let title = title ?? device
         guard !uses.isEmpty else {
             return StorageError(
                 .busy,
-                "\(device) is in use by the kernel, and nothing shows by whom: look with lsblk and dmsetup, and end that use",
+                "\(title) is in use by the kernel, and nothing shows by whom: look with lsblk and dmsetup, and end that use",
                 subject: subject)
         }
         let limit = 8
@@ -74,7 +76,7 @@ public struct DeviceUse: Sendable, Hashable, CustomStringConvertible {
         if uses.count > limit { texts.append("\(uses.count - limit) more uses") }
         return StorageError(
             .busy,
-            "\(device) is in use: \(texts.joined(separator: ", ")); \(remedies.joined(separator: ", ")) first",
+            "\(title) is in use: \(texts.joined(separator: ", ")); \(remedies.joined(separator: ", ")) first",
             subject: subject)
     }
 }

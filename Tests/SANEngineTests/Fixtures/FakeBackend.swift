@@ -71,6 +71,11 @@ struct FakePool: VolumeEncryption, VolumeData, VolumeInspection {
         return .changed(())
     }
 
+    func remains(in context: OperationContext) async throws(StorageError) -> String? {
+        try await storage.perform(.remains)
+        return storage.isActive(name) ? "The fake device of '\(name)' stays" : nil
+    }
+
     func path(ofNew name: String) -> String { "/srv/path/\(name)" }
 
     func createVolume(

@@ -4,7 +4,7 @@ import Synchronization
 
 /// The steps of a backend, in which a test can make it fail, wait or hang.
 enum FakeStep: String, Sendable, Hashable, CaseIterable {
-    case availability, validate, adopt, activate, refresh, deactivate, build, delete, discover
+    case availability, validate, adopt, activate, refresh, deactivate, remains, build, delete, discover
     case create, resize, deleteVolume, inspect, upload, download, wipe
 }
 
