@@ -29,6 +29,8 @@ final class PlayedInitiator: CommandRunner {
         var wantsDiscoverySecret = false
         var new: Answer = .up
         var logout: Answer = .up
+        /// How the first logouts end, of an iscsid that was started anew.
+        var earlyLogouts: [Int32] = []
         var luns: [UInt8] = [0, 1]
         /// What the LUNs through one portal are, where they aren't what the others lead to.
         var identities: [String: UInt8] = [:]
@@ -86,7 +88,7 @@ final class PlayedInitiator: CommandRunner {
             case (_, "new"): script.new
             default:
                 arguments.has("--logout")
-                    ? script.logout : script.logins[portal.split(separator: ",").first.map(String.init) ?? ""] ?? .up
+                    ? logout() : script.logins[portal.split(separator: ",").first.map(String.init) ?? ""] ?? .up
             }
         return try await end(answer, arguments, portal, until: deadline)
     }
@@ -107,6 +109,10 @@ final class PlayedInitiator: CommandRunner {
             return CommandOutput(status: 0)
         case .up: return try play(arguments, self.script.withLock { $0 })
         }
+    }
+
+    private func logout() -> Answer {
+        script.withLock { $0.earlyLogouts.isEmpty ? $0.logout : .status($0.earlyLogouts.removeFirst()) }
     }
 
     private func discovery(_ portal: String, _ script: Script) -> Answer {

@@ -89,6 +89,15 @@ import Testing
         #expect(try await pool.remains(in: fixture.context()) == nil)
     }
 
+    /// An iscsid that was started anew first doesn't know the sessions, then connects them again; seen in the kernel lab.
+    @Test func aDaemonStartedAnewIsAskedAgain() async throws {
+        let fixture = try ISCSIFixture()
+        let pool = try await fixture.start()
+        fixture.initiator.change { $0.earlyLogouts = [2, 32, 9] }
+        _ = try await pool.deactivate(in: fixture.context())
+        try fixture.expectNothingLeft()
+    }
+
     /// Without iscsid iscsiadm says that there are no sessions (21).
     @Test func withoutTheDaemonNothingIsForgotten() async throws {
         let fixture = try ISCSIFixture()

@@ -152,7 +152,7 @@ struct OpenISCSI: Sendable {
 
     /// Logs out of every session to a target that was made through an interface.
     ///
-    /// An iscsid that was started anew learns of the sessions that are there in its own time; it is asked again until it has (`invalid_state`).
+    /// An iscsid that was started anew learns of the sessions that are there in its own time, and connects each again; it is asked until it has.
     func logOut(_ target: String, interface: String, until deadline: Deadline) async throws(StorageError) {
         // iscsiadm says that there is no session (21) where it can't reach iscsid.
         try await requireDaemon(until: deadline)
@@ -161,18 +161,16 @@ struct OpenISCSI: Sendable {
         let end = min(deadline, .after(patience))
         var pause = Duration.milliseconds(250)
         while true {
-            do throws(StorageError) {
-                _ = try await result(command, "log out of \(target.printable)", until: deadline).get()
-                return
-            } catch {
-                guard error.code == .invalidState, end.remaining > pause else { throw error }
-            }
+            let action = "log out of \(target.printable)"
+            let output = try await output(of: command, action, until: deadline).get()
+            guard let error = await failure(output, action) else { return }
+            guard OpenISCSIFailure.mayBeOfNewDaemon(output.status), end.remaining > pause else { throw error }
             do {
                 try await Task.sleep(for: pause)
             } catch {
                 throw StorageError(.cancelled, "Cancelled while logging out of \(target.printable)")
             }
-            pause *= 2
+            pause = min(pause * 2, .seconds(2))
         }
     }
 
@@ -192,12 +190,23 @@ struct OpenISCSI: Sendable {
     private func result(
         _ command: Command, _ action: String, until deadline: Deadline
     ) async -> Result<CommandOutput, StorageError> {
+        let result = await output(of: command, action, until: deadline)
+        if case .success(let output) = result, let error = await failure(output, action) { return .failure(error) }
+        return result
+    }
+
+    /// What a run that ended says of its failure; nil where it succeeded.
+    private func failure(_ output: CommandOutput, _ action: String) async -> StorageError? {
+        guard let error = OpenISCSIFailure.error(output.status, output.diagnostics, action) else { return nil }
+        return error.code == .unavailable ? await explaining(error) : error
+    }
+
+    /// A run to its end, whatever that says.
+    private func output(
+        of command: Command, _ action: String, until deadline: Deadline
+    ) async -> Result<CommandOutput, StorageError> {
         do throws(StorageError) {
-            let output = try await commands.run(command, until: min(deadline, .after(patience)))
-            if let error = OpenISCSIFailure.error(output.status, output.diagnostics, action) {
-                return .failure(error.code == .unavailable ? await explaining(error) : error)
-            }
-            return .success(output)
+            return .success(try await commands.run(command, until: min(deadline, .after(patience))))
         } catch {
             guard error.code == .timedOut else { return .failure(error) }
             let late = StorageError(

@@ -16,6 +16,10 @@ enum OpenISCSIFailure {
             causes: text.map { StorageError(code, String($0).printable) })
     }
 
+    /// Whether a logout may end so while iscsid, started anew, takes over the sessions that are there (seen with 2.1.8, in this order): it doesn't
+    /// know the session (2), has no connection for it (32), or is connecting it again (9).
+    static func mayBeOfNewDaemon(_ status: Int32) -> Bool { [2, 9, 32].contains(status) }
+
     static let noDaemon = "iscsid isn't running; start it with 'systemctl start iscsid'"
 
     private static let table: [Int32: (StorageError.Code, String)] = [
