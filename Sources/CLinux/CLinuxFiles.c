@@ -13,6 +13,7 @@
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -152,6 +153,14 @@ int64_t san_file_write(int descriptor, const void *buffer, size_t count, uint64_
         done += (size_t)put;
     }
     return (int64_t)done;
+}
+
+int64_t san_file_append(int descriptor, const void *buffer, size_t count) {
+    struct iovec bytes = {.iov_base = (void *)buffer, .iov_len = count};
+    ssize_t put;
+    do put = pwritev2(descriptor, &bytes, 1, 0, RWF_APPEND);
+    while (put < 0 && errno == EINTR);
+    return result(put);
 }
 
 int64_t san_stream_write(int descriptor, const void *buffer, size_t count) {

@@ -80,27 +80,7 @@ import Testing
         }
     }
 
-    /// A file system of its own below a private folder, taken away again whatever happens.
     private func withBtrfs(_ body: (FilePath) async throws -> Void) async throws {
-        try #require(getuid() == 0, "Loop devices and mounts need root: run the service tier through 'make test'")
-        let folder = try TemporaryFolder()
-        let image = folder.appending("btrfs.img").string
-        let mount = folder.appending("mnt")
-        try FileManager.default.createDirectory(atPath: mount.string, withIntermediateDirectories: false)
-        try await run("truncate", ["-s", "256M", image])
-        try await run("mkfs.btrfs", ["-q", image])
-        let device = String(try await run("losetup", ["--find", "--show", image]).dropLast())
-        var failure: (any Error)?
-        var isMounted = false
-        do {
-            try await run("mount", ["-t", "btrfs", device, mount.string])
-            isMounted = true
-            try await body(mount)
-        } catch {
-            failure = error
-        }
-        if isMounted { try await run("umount", [mount.string]) }
-        try await run("losetup", ["--detach", device])
-        if let failure { throw failure }
+        try await withFileSystem("btrfs", ["-q"], body)
     }
 }

@@ -55,6 +55,8 @@ int64_t san_file_read(int descriptor, void *_Nonnull buffer, size_t count, uint6
 int64_t san_stream_read(int descriptor, void *_Nonnull buffer, size_t count);
 /// pwrite(2) until all is written.
 int64_t san_file_write(int descriptor, const void *_Nonnull buffer, size_t count, uint64_t offset);
+/// pwritev2(2) with RWF_APPEND, once: behind the end of the file, wherever another write has moved that.
+int64_t san_file_append(int descriptor, const void *_Nonnull buffer, size_t count);
 /// write(2) until all is written.
 int64_t san_stream_write(int descriptor, const void *_Nonnull buffer, size_t count);
 /// lseek(2) with SEEK_CUR, SEEK_DATA and SEEK_HOLE.

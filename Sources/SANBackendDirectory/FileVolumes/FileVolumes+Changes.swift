@@ -67,14 +67,11 @@ extension FileVolumes {
             guard size.bytes != status.size else { return .done(.unchanged(try inspect(volume.name))) }
             // To whoever has it open a file that grows is as it was; the bytes that are cut off are gone.
             if size.bytes < status.size { try requireUnused(file, volume, forWriting: true) }
-            try file.truncate(to: size.bytes)
             if request.allocates, size.bytes > status.size {
-                do throws(StorageError) {
-                    try file.allocate(status.size, size.bytes - status.size, monitor)
-                } catch {
-                    try file.truncate(to: status.size)
-                    throw error
-                }
+                var growth = FileGrowth(of: file, from: status.size, to: size.bytes, monitor)
+                try growth.run()
+            } else {
+                try monitor.asking { () throws(StorageError) in try file.truncate(to: size.bytes) }
             }
             return .done(.changed(try inspect(volume.name)))
         }

@@ -81,7 +81,9 @@ extension FileVolumes {
                     try file.truncate(to: capacity.bytes)
                     return file
                 }
-                try file.allocate(0, min(allocation ?? capacity, capacity).bytes, monitor)
+                // The file is new and private: it has no bytes that zeros could take the place of.
+                let count = min(allocation ?? capacity, capacity).bytes
+                if try !file.reserve(0, count, monitor) { try file.writeZeros(0, count, monitor) }
             }
         case .image(let format, let options):
             let capacity: ByteCount

@@ -55,7 +55,8 @@ extension FileVolumes {
                 // A guest may have changed the header since it was judged; in the copy it can't.
                 try files.image(of: copy, origin).header.refuseExternalData(of: origin)
                 if case .raw(let wanted?) = plan.kind, wanted >= size, !isShared {
-                    try copy.allocate(0, status.size, monitor)
+                    // Where no space can be promised the copy keeps the holes of its origin.
+                    _ = try copy.reserve(0, status.size, monitor)
                 }
             }
         } else {

@@ -39,14 +39,18 @@ extension OpenFile {
         return true
     }
 
-    /// Gives a range real space; zeros are written where the file system can't promise any.
-    func allocate(_ offset: UInt64, _ count: UInt64, _ monitor: TransferMonitor) throws(StorageError) {
-        guard count > 0 else { return }
+    /// Gives a range real space, and the file the length for it; never writes, so what the range has stays.
+    ///
+    /// - Returns: false where the file system can't promise space; nothing has changed then.
+    func reserve(_ offset: UInt64, _ count: UInt64, _ monitor: TransferMonitor) throws(StorageError) -> Bool {
+        guard count > 0 else { return true }
         let result = try monitor.asking { () throws(StorageError) in san_file_allocate(descriptor, offset, count) }
-        if result == -EOPNOTSUPP { return try writeZeros(offset, count, monitor) }
+        if result == -EOPNOTSUPP { return false }
         try check(result, cannot: "allocate \(count) bytes for", path)
+        return true
     }
 
+    /// Writes zeros over whatever a range has.
     func writeZeros(_ offset: UInt64, _ count: UInt64, _ monitor: TransferMonitor) throws(StorageError) {
         let zeros = [UInt8](repeating: 0, count: Int(min(count, 1 << 20)))
         var done: UInt64 = 0
@@ -64,6 +68,18 @@ extension OpenFile {
             return unsafe san_file_write(descriptor, base + start, count, offset)
         }
         try check(result, cannot: "write to", path)
+    }
+
+    /// Writes bytes behind the end of the file, wherever that is by then.
+    ///
+    /// - Returns: how many.
+    func append(_ bytes: [UInt8], count: Int) throws(StorageError) -> Int {
+        precondition(count >= 0 && count <= bytes.count)
+        let result = unsafe bytes.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress else { return Int64(0) }
+            return unsafe san_file_append(descriptor, base, count)
+        }
+        return Int(try check(result, cannot: "write to", path))
     }
 
     /// Frees a range, which then reads as zeros.

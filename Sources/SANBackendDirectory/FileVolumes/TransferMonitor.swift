@@ -10,6 +10,8 @@ import Synchronization
 final class TransferMonitor: Sendable {
     private struct State {
         var isCancelled = false
+        /// Whether nobody waits for the thread any more.
+        var isAbandoned = false
         /// Since when the storage has been asked, while it has.
         var waiting: ContinuousClock.Instant?
         /// In a read or write of the caller's file or pipe, which may never end, and after which nothing is written.
@@ -73,6 +75,15 @@ final class TransferMonitor: Sendable {
         return try call()
     }
 
+    /// Makes a call that takes a change back, also after the transfer was cancelled.
+    ///
+    /// - Throws: `cancelled` where nobody waits for it any more: another may change the volume by now.
+    func undoing<Value>(_ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
+        try enter(evenCancelled: true) { $0.waiting = .now }
+        defer { state.withLock { $0.waiting = nil } }
+        return try call()
+    }
+
     /// Makes one call to the caller's file or pipe, which may take for ever.
     func streaming<Value>(_ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
         try enter { $0.isStreaming = true }
@@ -85,18 +96,20 @@ final class TransferMonitor: Sendable {
         progress.report(done: ByteCount(done), total: total.map { ByteCount($0) })
     }
 
-    private func enter(_ change: (inout State) -> Void) throws(StorageError) {
-        let isCancelled = state.withLock { state in
-            if !state.isCancelled { change(&state) }
-            return state.isCancelled
+    private func enter(evenCancelled: Bool = false, _ change: (inout State) -> Void) throws(StorageError) {
+        let isOver = state.withLock { state in
+            let isOver = state.isAbandoned || state.isCancelled && !evenCancelled
+            if !isOver { change(&state) }
+            return isOver
         }
-        if isCancelled { throw StorageError(.cancelled, "The transfer was cancelled") }
+        if isOver { throw StorageError(.cancelled, "The transfer was cancelled") }
     }
 
     /// - Returns: whether the thread is in a call that needn't be waited for.
     private func cancel() -> Bool {
         state.withLock { state in
             state.isCancelled = true
+            if state.isStreaming { state.isAbandoned = true }
             return state.isStreaming
         }
     }
@@ -110,10 +123,19 @@ final class TransferMonitor: Sendable {
             } catch {
                 return nil
             }
-            if let since, state.withLock({ $0.waiting }) == since {
+            if let since, abandon(inCallSince: since) {
                 return StorageError(
                     .timedOut, "Waited in vain for \(what): one read or write didn't end within \(patience)")
             }
+        }
+    }
+
+    /// - Returns: whether the thread is still in that call, after which it makes no other.
+    private func abandon(inCallSince since: ContinuousClock.Instant) -> Bool {
+        state.withLock { state in
+            guard state.waiting == since else { return false }
+            state.isAbandoned = true
+            return true
         }
     }
 }
