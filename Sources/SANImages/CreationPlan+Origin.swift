@@ -17,6 +17,14 @@ extension CreationPlan {
         }
     }
 
+    /// Refuses to list a copy with a secret that isn't known to be that of its origin, whose header was read just now.
+    package func requireSecret(of origin: Volume, _ header: ImageHeader) throws(StorageError) {
+        guard header.encryption != nil, let secret else { return }
+        guard origin.definition.target.encryption?.secrets == [secret] else {
+            throw CreationPlan.keepsItsSecret(origin)
+        }
+    }
+
     /// Refuses what no program here can turn data into.
     package func requireConversion() throws(StorageError) {
         if case .copy = kind {

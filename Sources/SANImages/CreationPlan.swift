@@ -26,6 +26,7 @@ package struct CreationPlan: Sendable {
         let definition = request.definition
         let hasOrigin = request.origin != nil
         try CreationPlan.refuseDecrypted(request)
+        try CreationPlan.refuseOtherSecret(request)
         let keepsEncryption = CreationPlan.keepsEncryption(request)
         self.definition = definition
         name = try FileName(definition.name)
@@ -81,8 +82,7 @@ package struct CreationPlan: Sendable {
         guard let encryption = request.definition.target.encryption,
             let origin = request.origin?.volume, let known = origin.definition.target.encryption, !origin.isDecrypted
         else { return false }
-        // A header doesn't know the secret.
-        return encryption.format == known.format && (encryption.secrets.isEmpty || encryption.secrets == known.secrets)
+        return encryption.format == known.format
     }
 
     /// - Throws: `unsupported` for a copy in clear of what is encrypted.
@@ -93,6 +93,23 @@ package struct CreationPlan: Sendable {
         throw StorageError(
             .unsupported,
             "'\(origin.name.printable)' is encrypted, and the copy wouldn't be: give the new volume an <encryption> with a <secret>",
+            subject: .volume(origin.name.printable))
+    }
+
+    /// - Throws: `unsupported` for a copy of an encrypted file with another secret than its own: nothing here encrypts it anew, so that the
+    ///   copy would be listed with a secret that doesn't open it.
+    private static func refuseOtherSecret(_ request: VolumeRequest) throws(StorageError) {
+        guard let origin = request.origin?.volume, !origin.isDecrypted,
+            let known = origin.definition.target.encryption,
+            let wanted = request.definition.target.encryption?.secrets, !wanted.isEmpty, wanted != known.secrets
+        else { return }
+        throw keepsItsSecret(origin)
+    }
+
+    static func keepsItsSecret(_ origin: Volume) -> StorageError {
+        StorageError(
+            .unsupported,
+            "'\(origin.name.printable)' is encrypted, and a copy of it opens with its secret only: leave the <secret> out of the new volume's <encryption>",
             subject: .volume(origin.name.printable))
     }
 

@@ -19,14 +19,16 @@ package struct FrozenHeader: Sendable {
         let hasFooter = ["dmg", "vpc"].contains(seen.format)
         guard case .header(let header) = ImageHeader.parse(bytes.span, fileSize: size),
             header == seen || hasFooter && header == .spanningFile(.raw)
-        else {
-            throw StorageError(
-                .busy,
-                "The header of '\(volume.name.printable)' was changed while it was read: try again when nothing uses it",
-                subject: .volume(volume.name.printable))
-        }
+        else { throw FrozenHeader.changed(volume) }
         self.bytes = bytes
         self.size = size
+    }
+
+    package static func changed(_ volume: Volume) -> StorageError {
+        StorageError(
+            .busy,
+            "The header of '\(volume.name.printable)' was changed while it was read: try again when nothing uses it",
+            subject: .volume(volume.name.printable))
     }
 
     private static let clusterBits = 16

@@ -75,7 +75,9 @@ package struct QemuImg: Sendable {
             QemuImg.blockNode(conversion.origin, format: conversion.format, frozen: conversion.frozen, backing: .none),
             target,
         ]
-        try await run(arguments, passphrase, attempts: QemuImg.attempts, until: deadline)
+        // A target that is there has its key, and a copy of all data isn't tried again.
+        let attempts = conversion.isTargetMade ? 1 : QemuImg.attempts
+        try await run(arguments, passphrase, attempts: attempts, until: deadline)
     }
 
     package struct Resize: Sendable, Hashable {

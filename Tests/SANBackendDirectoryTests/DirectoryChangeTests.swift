@@ -344,6 +344,29 @@ private struct LatePool: VolumeData {
 
     func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         try await pool.refresh(in: context)
+    /// A copy is opened by what opens its origin, so it mustn't be listed with another secret.
+    @Test(arguments: [[], [.usage("a")]] as [[SecretReference]])
+    func `A copy of an encrypted volume with another secret is refused`(known: [SecretReference]) async throws {
+        var fixture = try await DirectoryFixture(commands: RecordingRunner())
+        fixture.secrets = FixedSecrets(passphrase: "other")
+        for image in HandMadeImage.all where image.format == "luks" {
+            try fixture.write("origin", image.bytes)
+            #expect(truncate(fixture.path("origin"), Int(image.fileSize)) == 0)
+            var origin = try await fixture.volume("origin")
+            for isListed in [true, false] {
+                origin.definition.target.encryption?.secrets = known
+                // As listed before it was encrypted: the header tells.
+                if !isListed { origin.definition.target.encryption = nil }
+                var definition = VolumeDefinition(name: "copy", capacity: origin.definition.capacity)
+                definition.target.format = "luks"
+                definition.target.encryption = EncryptionDefinition(format: .luks, secrets: [.usage("b")])
+                let request = VolumeRequest(definition, origin: .init(volume: origin, pool: fixture.pool))
+                await expect(.unsupported) { try await fixture.pool.createVolume(request, in: fixture.context) }
+            }
+            #expect(try fixture.names() == ["origin"])
+        }
+    }
+
     }
 
     func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> { .unchanged(()) }

@@ -13,14 +13,15 @@ enum FileCopy {
     static func copy(
         _ origin: OpenFile, to file: OpenFile, _ monitor: TransferMonitor
     ) throws(StorageError) -> Bool {
-        let cloned = try monitor.asking { () throws(StorageError) in san_file_clone(file.descriptor, origin.descriptor)
+        let (isShared, size) = try monitor.asking { () throws(StorageError) in
+            let isShared = san_file_clone(file.descriptor, origin.descriptor) == 0
+            // Another file system, one without shared blocks, or one file without copy-on-write: all of it is a reason to copy.
+            let size = try (isShared ? file : origin).status().size
+            if !isShared { try file.truncate(to: size) }
+            return (isShared, size)
         }
-        // Another file system, one without shared blocks, or one file without copy-on-write: all of it is a reason to copy.
-        if cloned == 0 { return true }
-        let size = try origin.status().size
-        try file.truncate(to: size)
         var position: UInt64 = 0
-        while position < size, let data = origin.nextData(position), data < size {
+        while !isShared, position < size, let data = origin.nextData(position), data < size {
             let hole = min(origin.nextHole(data, size: size), size)
             position = data
             while position < hole {
@@ -28,9 +29,14 @@ enum FileCopy {
                 monitor.report(position, of: size)
             }
         }
-        try monitor.asking { () throws(StorageError) in try file.sync() }
+        try monitor.asking { () throws(StorageError) in
+            // An origin that was cut where it has a hole reads as one to the end.
+            guard !isShared else { return }
+            guard try origin.status().size >= size else { throw becameShorter(origin) }
+            try file.sync()
+        }
         monitor.report(size, of: size)
-        return false
+        return isShared
     }
 
     private static func move(
@@ -43,10 +49,14 @@ enum FileCopy {
         // Old kernels and some file systems can't; an origin that has become shorter gives nothing.
         var buffer = [UInt8](repeating: 0, count: min(count, 1 << 20))
         let got = try monitor.asking { () throws(StorageError) in try origin.read(into: &buffer, at: offset) }
-        guard got > 0 else {
-            throw StorageError(.hostFailure, "'\(origin.path.printable)' became shorter while it was copied")
-        }
+        guard got > 0 else { throw becameShorter(origin) }
         try monitor.asking { () throws(StorageError) in try file.write(buffer, count: got, at: offset) }
         return UInt64(got)
+    }
+
+    private static func becameShorter(_ origin: OpenFile) -> StorageError {
+        StorageError(
+            .hostFailure, "'\(origin.path.printable)' became shorter while it was copied",
+            subject: .path(origin.path.printable))
     }
 }

@@ -20,18 +20,19 @@ extension FileVolumes {
             } else {
                 try await make(staging, plan, passphrase, in: context)
             }
+            // A volume that has its name is there: from here on nobody is told that it was cancelled.
+            if Task.isCancelled { throw StorageError(.cancelled, "Cancelled before '\(plan.name.text)' got its name") }
             // The data may have taken longer than the operation's deadline.
-            return try await blocking(context.renewed) { () throws(StorageError) in
-                defer { staging.end() }
-                return try publish(staging, plan)
+            let context = context.renewed
+            return try await shielded { () async throws(StorageError) in
+                try await blocking(context) { () throws(StorageError) in
+                    defer { staging.end() }
+                    return try publish(staging, plan)
+                }
             }
         } catch {
-            switch error.code {
             // A thread that was given up on may still write there: the folder then goes with its last user.
-            case .timedOut: break
-            case .cancelled: await end(staging, context)
-            default: staging.end()
-            }
+            if error.code != .timedOut { await end(staging, context) }
             guard error.subject.values[.tool] != nil else { throw error }
             var said = error
             said.message = "'\(path.printable)/\(plan.name.text)' wasn't made: \(error.message)"
@@ -39,13 +40,29 @@ extension FileVolumes {
         }
     }
 
-    /// Removes what a cancelled creation has made, unless its storage hangs: this task's own waits end at once by now.
+    /// Removes a private folder, unless its storage hangs; also where this task was cancelled, whose own waits end at once.
     private func end(_ staging: Staging, _ context: OperationContext) async {
         let removal = Task {
             // What can't be removed now is swept later.
             try? await blocking(context.renewed) { () throws(StorageError) in staging.end() }  // see above
         }
         await removal.value
+    }
+
+    /// Runs a program with what stands in for a backing file, which is removed afterwards.
+    func lending<Value>(
+        _ standIn: Staging?, _ context: OperationContext,
+        _ body: (QemuImg.StandIn) async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        guard let standIn else { return try await body(.none) }
+        do throws(StorageError) {
+            let value = try await body(.zeros(path(standIn, Staging.origin)))
+            await end(standIn, context)
+            return value
+        } catch {
+            await end(standIn, context)
+            throw error
+        }
     }
 
     private func stage(_ plan: CreationPlan) throws(StorageError) -> Staging {

@@ -40,7 +40,7 @@ extension FileVolumes {
             return (file, header, status)
         }
         try header.refuseExternalData(of: origin)
-        let size = header.spansFile ? ByteCount(status.size) : header.capacity ?? 0
+        try plan.requireSecret(of: origin, header)
         if plan.copies(header) {
             if files.location != location, let backing = header.backing, backing.name.first != UInt8(ascii: "/") {
                 throw StorageError(
@@ -48,17 +48,26 @@ extension FileVolumes {
                     "'\(origin.name.printable)' names its backing file relative to its own folder: it can't be copied into another",
                     subject: .volume(origin.name.printable))
             }
-            try await TransferMonitor.run(on: "'\(plan.name.text)'", in: context) { monitor throws(StorageError) in
-                let copy = try staging.makeFile()
-                try setCopyOnWrite(of: copy, plan)
+            let copied = try await TransferMonitor.run(on: "'\(plan.name.text)'", in: context) {
+                monitor throws(StorageError) in
+                let copy = try monitor.asking { () throws(StorageError) in
+                    let copy = try staging.makeFile()
+                    try setCopyOnWrite(of: copy, plan)
+                    return copy
+                }
                 let isShared = try FileCopy.copy(file, to: copy, monitor)
-                // A guest may have changed the header since it was judged; in the copy it can't.
-                try files.image(of: copy, origin).header.refuseExternalData(of: origin)
-                if case .raw(let wanted?) = plan.kind, wanted >= size, !isShared {
+                // A guest may have changed the header since it was judged, and another host the size; in the copy they can't.
+                let (header, status) = try files.image(of: copy, origin)
+                try header.refuseExternalData(of: origin)
+                try plan.requireSecret(of: origin, header)
+                guard plan.copies(header) else { throw FrozenHeader.changed(origin) }
+                if case .raw(let wanted?) = plan.kind, wanted.bytes >= status.size, !isShared {
                     // Where no space can be promised the copy keeps the holes of its origin.
                     _ = try copy.reserve(0, status.size, monitor)
                 }
+                return Filled(header, size: status.size)
             }
+            try await grow(staging, plan, copied, in: context)
         } else {
             guard header.backing == nil else {
                 throw StorageError(
@@ -78,8 +87,8 @@ extension FileVolumes {
             try await convert(
                 files.location.appending(origin.name), header.format.driver, isFrozen: isFrozen, staging, plan,
                 passphrase, in: context)
+            try await grow(staging, plan, Filled(header, size: status.size), in: context)
         }
-        try await grow(staging, plan, from: size, header, in: context)
     }
 
     /// From a pool that isn't made of files: its data is raw.
@@ -104,7 +113,7 @@ extension FileVolumes {
         if !isRaw {
             try await convert(path(staging, name), "raw", isFrozen: false, staging, plan, passphrase, in: context)
         }
-        try await grow(staging, plan, from: summary.bytes, .spanningFile(.raw), in: context)
+        try await grow(staging, plan, Filled(.spanningFile(.raw), size: summary.bytes.bytes), in: context)
     }
 
     /// Conversions go on as long as they need: only the user ends them.
@@ -135,18 +144,33 @@ extension FileVolumes {
         return true
     }
 
+    /// What the new volume was filled with.
+    private struct Filled: Sendable {
+        var header: ImageHeader
+        var capacity: ByteCount
+
+        /// - Parameter size: of the file.
+        init(_ header: ImageHeader, size: UInt64) {
+            self.header = header
+            capacity = header.spansFile ? ByteCount(size) : header.capacity ?? 0
+        }
+    }
+
     /// Gives the copy the capacity that was asked for, where that is more than its origin's.
     private func grow(
-        _ staging: Staging, _ plan: CreationPlan, from size: ByteCount, _ header: ImageHeader,
-        in context: OperationContext
+        _ staging: Staging, _ plan: CreationPlan, _ filled: Filled, in context: OperationContext
     ) async throws(StorageError) {
-        guard let wanted = plan.capacity, wanted > size else { return }
+        guard let wanted = plan.capacity, wanted > filled.capacity else { return }
+        let header = filled.header
         let context = context.renewed
         switch plan.kind {
         case .folder: return
         case .raw:
             try await blocking(context) { () throws(StorageError) in
-                try staging.folder.open(Staging.volume, FileFlags.readWrite).truncate(to: wanted.bytes)
+                let file = try staging.folder.open(Staging.volume, FileFlags.readWrite)
+                // QEMU has read the origin later than we have: what it found there isn't cut.
+                guard try file.status().size < wanted.bytes else { return }
+                try file.truncate(to: wanted.bytes)
             }
         case .image("luks", _), .copy:
             throw StorageError(
@@ -158,15 +182,16 @@ extension FileVolumes {
                     .unsupported, "An encrypted copy has the capacity of its origin: resize it afterwards",
                     subject: .volume(plan.name.text))
             }
-            var resize = QemuImg.Resize(
-                format: format, capacity: wanted, shrinks: false, allocates: false, isEncrypted: false)
             let standIn = try await blocking(context) { () throws(StorageError) -> Staging? in
                 plan.copies(header) ? try zeros(toGrow: header, named: plan.name.text) : nil
             }
-            defer { standIn?.end() }
-            if let standIn { resize.backing = .zeros(path(standIn, Staging.origin)) }
-            try await QemuImg(commands: commands).resize(
-                .file(path(staging)), resize, passphrase: nil, until: context.deadline)
+            try await lending(standIn, context) { backing async throws(StorageError) in
+                let resize = QemuImg.Resize(
+                    format: format, capacity: wanted, shrinks: false, allocates: false, isEncrypted: false,
+                    backing: backing)
+                try await QemuImg(commands: commands).resize(
+                    .file(path(staging)), resize, passphrase: nil, until: context.deadline)
+            }
         }
     }
 }

@@ -1,4 +1,6 @@
 import CLinux
+import SANEngine
+import SANHost
 import SANImages
 import SANModel
 import Synchronization
@@ -48,7 +50,9 @@ final class Staging: Sendable {
     }
 
     deinit {
-        end()
+        guard !hasEnded.withLock({ $0 }) else { return }
+        let (pool, name, folder) = (pool, name, folder)
+        OneShotThread.start(name: "san-dir-sweep") { Staging.remove(folder, name, from: pool) }
     }
 
     /// Removes the folder, before the operation is told to be over.

@@ -12,8 +12,10 @@ final class TransferMonitor: Sendable {
         var isCancelled = false
         /// Whether nobody waits for the thread any more.
         var isAbandoned = false
-        /// Since when the storage has been asked, while it has.
-        var waiting: ContinuousClock.Instant?
+        /// When the thread was last seen to go on; nil while it waits for the user.
+        ///
+        /// Whatever else it does may hang with the storage.
+        var waiting: ContinuousClock.Instant? = .now
         /// In a read or write of the caller's file or pipe, which may never end, and after which nothing is written.
         var isStreaming = false
         /// Bytes that are done, as far as was told.
@@ -68,10 +70,12 @@ final class TransferMonitor: Sendable {
         }
     }
 
-    /// Makes one call to the storage, watched.
+    /// Makes one call to the storage, with all of the context's patience, unless the transfer was cancelled.
+    ///
+    /// What changes a volume must be in here. What only looks needn't: it is given up as well, with what was done before it.
     func asking<Value>(_ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
         try enter { $0.waiting = .now }
-        defer { state.withLock { $0.waiting = nil } }
+        defer { state.withLock { $0.waiting = .now } }
         return try call()
     }
 
@@ -80,19 +84,32 @@ final class TransferMonitor: Sendable {
     /// - Throws: `cancelled` where nobody waits for it any more: another may change the volume by now.
     func undoing<Value>(_ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
         try enter(evenCancelled: true) { $0.waiting = .now }
-        defer { state.withLock { $0.waiting = nil } }
+        defer { state.withLock { $0.waiting = .now } }
         return try call()
     }
 
     /// Makes one call to the caller's file or pipe, which may take for ever.
     func streaming<Value>(_ call: () throws(StorageError) -> Value) throws(StorageError) -> Value {
-        try enter { $0.isStreaming = true }
-        defer { state.withLock { $0.isStreaming = false } }
+        try enter {
+            $0.isStreaming = true
+            $0.waiting = nil
+        }
+        defer {
+            state.withLock {
+                $0.isStreaming = false
+                $0.waiting = .now
+            }
+        }
         return try call()
     }
 
     func report(_ done: UInt64, of total: UInt64?) {
-        state.withLock { $0.done = done }
+        // A terminal may be held.
+        state.withLock {
+            $0.done = done
+            $0.waiting = nil
+        }
+        defer { state.withLock { $0.waiting = .now } }
         progress.report(done: ByteCount(done), total: total.map { ByteCount($0) })
     }
 
