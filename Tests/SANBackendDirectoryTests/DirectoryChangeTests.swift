@@ -251,11 +251,45 @@ import Testing
             VolumeRequest(
                 VolumeDefinition(name: "copy", capacity: 1 << 20), origin: .init(volume: listed, pool: fixture.pool)),
             in: fixture.context)
-        #expect(copy.isChanged)
+        #expect(copy.value.definition.target.format == .raw)
         #expect(try fixture.read("copy") == bytes)
-        _ = try await fixture.pool.resizeVolume(
+        let resized = try await fixture.pool.resizeVolume(
             listed, to: ResizeRequest(capacity: 2 << 20), in: fixture.context)
+        #expect(resized.value.definition.target.format == .raw)
         #expect(try fixture.read("v") == bytes + [UInt8](repeating: 0, count: 1 << 20))
+    }
+
+    /// A guest could have QEMU open the file that it names as its backing file (0006).
+    @Test func `What was listed as raw stays raw at a refresh, and says what it looks like`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("v", [UInt8](repeating: 7, count: 1 << 20))
+        try fixture.write("empty", [])
+        let listed = Array(try await fixture.volumes().values)
+        let header = HandMadeImage.qcow2(version: 3).bytes
+        for name in ["v", "empty"] {
+            let file = try FileDescriptor.open(fixture.path(name), .writeOnly)
+            _ = try file.closeAfter { try file.writeAll(toAbsoluteOffset: 0, header) }
+        }
+        var context = fixture.context
+        context.lastVolumes = { listed }
+        func volume(_ name: String) async throws -> Volume {
+            try #require(try await fixture.pool.refresh(in: context).volumes.first { $0.name == name })
+        }
+        let kept = try await volume("v")
+        #expect(kept.definition.target.format == .raw)
+        #expect(kept.definition.capacity == 1 << 20)
+        #expect(kept.definition.backingStore == nil)
+        #expect(kept.problems.first?.message.contains("qcow2") == true)
+        #expect(try await fixture.pool.inspect(kept, in: context).definition.target.format == .raw)
+        // What had no bytes was nothing yet; and a file that was moved there is another one.
+        #expect(try await volume("empty").definition.target.format == .qcow2)
+        try fixture.write("new", fixture.read("v"))
+        #expect(rename(fixture.path("new"), fixture.path("v")) == 0)
+        #expect(try await volume("v").definition.target.format == .qcow2)
+        // As after an upload from the start on.
+        var unknown = kept
+        unknown.definition.target.format = nil
+        #expect(try await fixture.pool.inspect(unknown, in: context).definition.target.format == .qcow2)
     }
 
     @Test func `A folder whose name only begins like a private one is left alone`() async throws {
@@ -310,6 +344,29 @@ import Testing
         #expect(try fixture.read("clone") == fixture.read("origin"))
     }
 
+    /// A copy is opened by what opens its origin, so it mustn't be listed with another secret.
+    @Test(arguments: [[], [.usage("a")]] as [[SecretReference]])
+    func `A copy of an encrypted volume with another secret is refused`(known: [SecretReference]) async throws {
+        var fixture = try await DirectoryFixture(commands: RecordingRunner())
+        fixture.secrets = FixedSecrets(passphrase: "other")
+        for image in HandMadeImage.all where image.format == "luks" {
+            try fixture.write("origin", image.bytes)
+            #expect(truncate(fixture.path("origin"), Int(image.fileSize)) == 0)
+            var origin = try await fixture.volume("origin")
+            for isListed in [true, false] {
+                origin.definition.target.encryption?.secrets = known
+                // As listed before it was encrypted: the header tells.
+                if !isListed { origin.definition.target.encryption = nil }
+                var definition = VolumeDefinition(name: "copy", capacity: origin.definition.capacity)
+                definition.target.format = "luks"
+                definition.target.encryption = EncryptionDefinition(format: .luks, secrets: [.usage("b")])
+                let request = VolumeRequest(definition, origin: .init(volume: origin, pool: fixture.pool))
+                await expect(.unsupported) { try await fixture.pool.createVolume(request, in: fixture.context) }
+            }
+            #expect(try fixture.names() == ["origin"])
+        }
+    }
+
     /// An operation's deadline bounds waits, not the time that data takes.
     @Test func `A copy that took longer than the deadline still gets its name`() async throws {
         let fixture = try await DirectoryFixture()
@@ -344,29 +401,6 @@ private struct LatePool: VolumeData {
 
     func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         try await pool.refresh(in: context)
-    /// A copy is opened by what opens its origin, so it mustn't be listed with another secret.
-    @Test(arguments: [[], [.usage("a")]] as [[SecretReference]])
-    func `A copy of an encrypted volume with another secret is refused`(known: [SecretReference]) async throws {
-        var fixture = try await DirectoryFixture(commands: RecordingRunner())
-        fixture.secrets = FixedSecrets(passphrase: "other")
-        for image in HandMadeImage.all where image.format == "luks" {
-            try fixture.write("origin", image.bytes)
-            #expect(truncate(fixture.path("origin"), Int(image.fileSize)) == 0)
-            var origin = try await fixture.volume("origin")
-            for isListed in [true, false] {
-                origin.definition.target.encryption?.secrets = known
-                // As listed before it was encrypted: the header tells.
-                if !isListed { origin.definition.target.encryption = nil }
-                var definition = VolumeDefinition(name: "copy", capacity: origin.definition.capacity)
-                definition.target.format = "luks"
-                definition.target.encryption = EncryptionDefinition(format: .luks, secrets: [.usage("b")])
-                let request = VolumeRequest(definition, origin: .init(volume: origin, pool: fixture.pool))
-                await expect(.unsupported) { try await fixture.pool.createVolume(request, in: fixture.context) }
-            }
-            #expect(try fixture.names() == ["origin"])
-        }
-    }
-
     }
 
     func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> { .unchanged(()) }

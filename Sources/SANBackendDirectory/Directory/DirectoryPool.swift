@@ -15,7 +15,7 @@ public struct DirectoryPool: VolumeInspection, VolumeEncryption, VolumeData, Fil
     }
 
     public func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
-        try await files.inspect(volume.name, in: context)
+        try await files.inspect(volume, in: context)
     }
 
     public func path(ofNew name: String) -> String { files.path(ofNew: name) }

@@ -12,11 +12,14 @@ import SANModel
 struct FileReader {
     private let folder: OpenFile
     private let system: FileSystem
+    private let raw: RawFiles?
     private var headers = HeaderReader()
 
-    init(folder: OpenFile, system: FileSystem) {
+    /// - Parameter raw: files whose headers tell nothing; nil where the caller knows what the file is.
+    init(folder: OpenFile, system: FileSystem, raw: RawFiles? = nil) {
         self.folder = folder
         self.system = system
+        self.raw = raw
     }
 
     /// A volume of a listing; nil for what isn't one: a pipe, a socket, a device, a dangling link, a file that has just gone.
@@ -102,7 +105,8 @@ struct FileReader {
         case .link, .other: return nil
         case .file: break
         }
-        let header = try header(of: file, name: name, status)
+        var header = try header(of: file, name: name, status)
+        if header.mayBeGuests, raw?.contains(status.identity(on: system)) == true { header = header.asRaw }
         var volume = describe(name, path: path, status, header)
         if system.hasLabels { volume.definition.target.permissions?.label = file.label() }
         if system.isBtrfs { volume.definition.target.noCopyOnWrite = san_file_no_copy_on_write(file.descriptor) == 1 }

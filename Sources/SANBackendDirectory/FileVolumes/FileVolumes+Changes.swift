@@ -19,22 +19,29 @@ extension FileVolumes {
         switch step {
         case .done(let change): return change
         case .program(var resize, let zeros):
-            defer { zeros?.end() }
-            if let zeros { resize.backing = .zeros(path(zeros, Staging.origin)) }
-            var passphrase: SecretBytes?
-            if resize.isEncrypted {
-                guard let secret = volume.definition.target.encryption?.secrets.first else {
-                    throw StorageError(
-                        .unsupported, "'\(volume.name.printable)' is encrypted, and nothing says with which secret",
-                        subject: .volume(volume.name.printable))
-                }
-                passphrase = try await context.secrets.value(for: secret, usage: .volume)
+            try await lending(zeros, context) { backing async throws(StorageError) in
+                resize.backing = backing
+                try await self.resize(volume, resize, in: context)
             }
-            try await QemuImg(commands: commands).resize(
-                .file(location.appending(volume.name)), resize, passphrase: passphrase,
-                until: resize.allocates ? .never : context.deadline)
-            return .changed(try await inspect(volume.name, in: context.renewed))
+            return .changed(try await inspect(volume, in: context.renewed))
         }
+    }
+
+    private func resize(
+        _ volume: Volume, _ resize: QemuImg.Resize, in context: OperationContext
+    ) async throws(StorageError) {
+        var passphrase: SecretBytes?
+        if resize.isEncrypted {
+            guard let secret = volume.definition.target.encryption?.secrets.first else {
+                throw StorageError(
+                    .unsupported, "'\(volume.name.printable)' is encrypted, and nothing says with which secret",
+                    subject: .volume(volume.name.printable))
+            }
+            passphrase = try await context.secrets.value(for: secret, usage: .volume)
+        }
+        try await QemuImg(commands: commands).resize(
+            .file(location.appending(volume.name)), resize, passphrase: passphrase,
+            until: resize.allocates ? .never : context.deadline)
     }
 
     private enum ResizeStep {
@@ -64,7 +71,7 @@ extension FileVolumes {
                     subject: .volume(volume.name.printable))
             }
             try request.check(volume.name, whichHas: ByteCount(status.size - min(offset.bytes, status.size)))
-            guard size.bytes != status.size else { return .done(.unchanged(try inspect(volume.name))) }
+            guard size.bytes != status.size else { return .done(.unchanged(try inspect(volume))) }
             // To whoever has it open a file that grows is as it was; the bytes that are cut off are gone.
             if size.bytes < status.size { try requireUnused(file, volume, forWriting: true) }
             if request.allocates, size.bytes > status.size {
@@ -73,7 +80,7 @@ extension FileVolumes {
             } else {
                 try monitor.asking { () throws(StorageError) in try file.truncate(to: size.bytes) }
             }
-            return .done(.changed(try inspect(volume.name)))
+            return .done(.changed(try inspect(volume)))
         }
         guard [.qcow2, "qed"].contains(header.format), let capacity = header.capacity else {
             throw StorageError(
@@ -81,7 +88,7 @@ extension FileVolumes {
                 subject: .volume(volume.name.printable))
         }
         try request.check(volume.name, whichHas: capacity)
-        guard wanted != capacity else { return .done(.unchanged(try inspect(volume.name))) }
+        guard wanted != capacity else { return .done(.unchanged(try inspect(volume))) }
         let allocates = request.allocates && wanted > capacity && header.format == .qcow2
         let resize = QemuImg.Resize(
             format: header.format.rawValue, capacity: wanted, shrinks: wanted < capacity, allocates: allocates,

@@ -141,8 +141,12 @@ extension FileVolumes {
         let file = try staging.folder.open(Staging.volume, FileFlags.read)
         let permissions = plan.definition.target.permissions ?? Permissions()
         let isLabelled = try file.apply(permissions, defaultMode: plan.kind == .folder ? 0o711 : 0o600)
+        let status = try file.status()
         try staging.publish(as: plan.name)
-        var volume = try inspect(plan.name.text)
+        var new = plan.definition
+        new.target.format = plan.format
+        new.physical = ByteCount(status.size)
+        var volume = try inspect(Volume(new, file: status.identity(on: try FileSystem(of: staging.folder))))
         if !isLabelled {
             volume.problems.append(
                 Problem(

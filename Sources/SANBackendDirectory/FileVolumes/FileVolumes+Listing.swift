@@ -8,7 +8,8 @@ extension FileVolumes {
     ///
     /// - Throws: `not_found` where the folder has gone, `timed_out`, `cancelled`, `permission_denied`.
     public func list(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
-        let listing = try await blocking(context) { () throws(StorageError) in try Listing(of: open()) }
+        let raw = RawFiles(among: context.lastVolumes)
+        let listing = try await blocking(context) { () throws(StorageError) in try Listing(of: open(), raw) }
         // Two threads hide each other's waits; more would only fight for the folder's lock.
         async let second = listing.entries.count > Listing.batch ? share(of: listing, context) : .success([])
         let batches = try await share(of: listing, context).get() + second.get()
@@ -40,11 +41,13 @@ private final class Listing: Sendable {
     let folder: OpenFile
     let system: FileSystem
     let entries: FolderEntries
+    private let raw: RawFiles
     let snapshot: PoolSnapshot
     private let next = Atomic(0)
 
-    init(of folder: OpenFile) throws(StorageError) {
+    init(of folder: OpenFile, _ raw: RawFiles) throws(StorageError) {
         self.folder = folder
+        self.raw = raw
         system = try FileSystem(of: folder)
         let status = try folder.status()
         var permissions = status.permissions
@@ -58,7 +61,7 @@ private final class Listing: Sendable {
 
     /// Takes batches until none is left.
     func takeBatches() -> [Batch] {
-        var reader = FileReader(folder: folder, system: system)
+        var reader = FileReader(folder: folder, system: system, raw: raw)
         var batches: [Batch] = []
         while true {
             let start = next.add(Listing.batch, ordering: .relaxed).oldValue

@@ -50,15 +50,17 @@ public struct FileVolumes: Sendable {
 
     /// Reads one volume anew.
     ///
+    /// - Parameter volume: as it is known: a raw one stays one.
     /// - Throws: `not_found`, `invalid_argument`.
-    public func inspect(_ name: String, in context: OperationContext) async throws(StorageError) -> Volume {
-        try await blocking(context) { () throws(StorageError) in try inspect(name) }
+    public func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
+        try await blocking(context) { () throws(StorageError) in try inspect(volume) }
     }
 
-    func inspect(_ name: String) throws(StorageError) -> Volume {
-        let name = try FileName(name)
+    func inspect(_ volume: Volume) throws(StorageError) -> Volume {
+        let name = try FileName(volume.name)
         let folder = try open()
-        var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
+        var reader = FileReader(
+            folder: folder, system: try FileSystem(of: folder), raw: RawFiles { [volume] })
         guard let volume = reader.volume(named: name.text) else { throw missing(name.text) }
         return volume
     }

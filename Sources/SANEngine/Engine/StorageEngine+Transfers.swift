@@ -8,7 +8,7 @@ extension StorageEngine {
     public func wipeVolume(
         _ reference: VolumeReference, _ algorithm: WipeAlgorithm, progress: any ProgressReporting
     ) async throws(StorageError) -> TransferSummary {
-        try await changeBytes(of: reference, "volume wipe", "volume wiping", progress) {
+        try await changeBytes(of: reference, "volume wipe", "volume wiping", progress, isAnew: true) {
             (data, volume, context) async throws(StorageError) in
             try await data.wipe(volume, algorithm, in: context)
         }
@@ -21,7 +21,7 @@ extension StorageEngine {
         _ source: DataEnd, to reference: VolumeReference, _ transfer: TransferRequest,
         progress: any ProgressReporting
     ) async throws(StorageError) -> TransferSummary {
-        try await changeBytes(of: reference, "volume upload", "volume upload", progress) {
+        try await changeBytes(of: reference, "volume upload", "volume upload", progress, isAnew: transfer.offset == 0) {
             (data, volume, context) async throws(StorageError) in
             try await data.upload(source, to: volume, transfer, in: context)
         }
@@ -29,9 +29,12 @@ extension StorageEngine {
 
     /// Holds a volume for itself while its bytes change, and reads it again afterwards.
     ///
-    /// - Parameter operation: what a pool can't do whose volumes have no bytes, in libvirt's words.
+    /// - Parameters:
+    ///   - operation: what a pool can't do whose volumes have no bytes, in libvirt's words.
+    ///   - isAnew: whether the volume's start is among the bytes.
     private func changeBytes(
         of reference: VolumeReference, _ verb: String, _ operation: String, _ progress: any ProgressReporting,
+        isAnew: Bool,
         _ change: (any VolumeData, Volume, OperationContext) async throws(StorageError) -> TransferSummary
     ) async throws(StorageError) -> TransferSummary {
         let deadline = newDeadline()
@@ -40,7 +43,7 @@ extension StorageEngine {
         let data = try await pool(of: hold.record, as: (any VolumeData).self, operation, until: deadline)
         do throws(StorageError) {
             let summary = try await change(data, hold.volume, context(until: newDeadline(), progress: progress))
-            await noteContents(of: hold, data)
+            await noteContents(of: hold, data, isAnew: isAnew)
             return summary
         } catch {
             throw finished(error, hold)

@@ -164,14 +164,19 @@ extension StorageEngine {
     }
 
     /// Reads a volume again after its bytes were changed, where the backend can; the list stays as it is where that fails.
-    func noteContents(of hold: VolumeHold, _ pool: any ActivePool) async {
+    ///
+    /// - Parameter isAnew: whether it was written from its start on, so that its header says what it is now.
+    func noteContents(of hold: VolumeHold, _ pool: any ActivePool, isAnew: Bool = false) async {
         guard let pool = pool as? any VolumeInspection else { return }
         let deadline = newDeadline()
         let context = context(until: deadline)
         let volume = hold.volume
+        var known = volume
+        if isAnew { known.definition.target.format = nil }
+        let asked = known
         do throws(StorageError) {
             let news = try await withDeadline(deadline, waitingFor: "volume '\(volume.name.printable)'") {
-                () async throws(StorageError) in try await pool.inspect(volume, in: context)
+                () async throws(StorageError) in try await pool.inspect(asked, in: context)
             }
             try await note(withSecret(news, formerly: volume), named: volume.name, in: hold.pool)
         } catch {

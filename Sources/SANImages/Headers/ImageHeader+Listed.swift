@@ -21,6 +21,24 @@ extension ImageHeader {
     }
 }
 
+extension ImageHeader {
+    /// Whether it is at the start of the file, where a guest could have written it, and QEMU would go by it.
+    ///
+    /// Those at the end (dmg and vhd of fixed size) come last when a file is copied to its place, and name no other file.
+    package var mayBeGuests: Bool {
+        !VolumeFormat.unheaded.contains(format) && !["dmg", "vpc"].contains(format)
+    }
+
+    /// What a file is listed as that was raw before somebody wrote this header to it.
+    package var asRaw: ImageHeader {
+        .spanningFile(
+            .raw,
+            flaws: [
+                "It stays raw, as which it was listed before, though it begins like a \(format) image by now: a guest can have written that. If the image was put there on purpose, copy it to a new file and move that here, and refresh the pool"
+            ])
+    }
+}
+
 extension VolumeFormat {
     /// Formats whose files are the guest's bytes, from the first to the last.
     package static let unheaded: Set<VolumeFormat> = [.raw, "iso", "unknown", "none"]
