@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -264,6 +265,14 @@ int san_file_remove(int folder, const char *name, int is_folder) {
 
 int san_file_move(int folder, const char *name, int destination, const char *new_name) {
     return (int)result(syscall(SYS_renameat2, folder, name, destination, new_name, RENAME_NOREPLACE));
+}
+
+int san_file_replace(int folder, const char *name, int destination, const char *new_name) {
+    return (int)result(renameat(folder, name, destination, new_name));
+}
+
+int san_file_link(int folder, const char *name, int destination, const char *new_name) {
+    return (int)result(linkat(folder, name, destination, new_name, 0));
 }
 
 int64_t san_link_read(int folder, const char *name, char *buffer, size_t count) {

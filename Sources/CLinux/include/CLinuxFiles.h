@@ -89,6 +89,10 @@ int san_folder_make(int folder, const char *_Nonnull name, uint32_t mode);
 int san_file_remove(int folder, const char *_Nonnull name, int is_folder);
 /// renameat2(2) with RENAME_NOREPLACE.
 int san_file_move(int folder, const char *_Nonnull name, int destination, const char *_Nonnull new_name);
+/// renameat(2), over what has the new name.
+int san_file_replace(int folder, const char *_Nonnull name, int destination, const char *_Nonnull new_name);
+/// linkat(2), of a link itself.
+int san_file_link(int folder, const char *_Nonnull name, int destination, const char *_Nonnull new_name);
 /// readlinkat(2); the length, or -errno.
 int64_t san_link_read(int folder, const char *_Nonnull name, char *_Nonnull buffer, size_t count);
 /// flock(2) with LOCK_EX and LOCK_NB.

@@ -49,11 +49,18 @@ struct FileSystem: Sendable, Hashable {
     /// From linux/magic.h.
     static let btrfs: UInt64 = 0x9123_683E
     static let fuse: UInt64 = 0x6573_5546
+    /// ext2 to ext4, xfs, btrfs, tmpfs, ramfs, f2fs, overlayfs, zfs, bcachefs, vfat.
+    private static let local: Set<UInt64> = [
+        0xEF53, 0x5846_5342, btrfs, 0x0102_1994, 0x8584_58F6, 0xF2F5_2010, 0x794C_7630, 0x2FC1_2FC1, 0xCA45_1A4E,
+        0x4D44,
+    ]
 
     var capacity: UInt64
     var free: UInt64
     var isBtrfs: Bool
     var isFUSE: Bool
+    /// Whether no other host can have it mounted, so that a lock is seen by everybody; false for what isn't known.
+    var isLocal: Bool
     /// Whether its files have SELinux labels: on a kernel with SELinux each has.
     var hasLabels: Bool
 
@@ -66,6 +73,7 @@ struct FileSystem: Sendable, Hashable {
         free = min(system.free, system.capacity)
         isBtrfs = system.type == FileSystem.btrfs
         isFUSE = system.type == FileSystem.fuse
+        isLocal = FileSystem.local.contains(system.type)
         hasLabels = folder.label() != nil
     }
 }

@@ -56,7 +56,7 @@ private final class Listing: Sendable {
             capacity: ByteCount(system.capacity), allocation: ByteCount(system.capacity - system.free),
             available: ByteCount(system.free), permissions: permissions)
         entries = try FolderEntries(of: folder)
-        Staging.sweep(folder, entries)
+        Staging.sweep(folder, entries, on: system)
     }
 
     /// Takes batches until none is left.

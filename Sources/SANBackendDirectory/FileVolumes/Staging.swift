@@ -49,6 +49,7 @@ final class Staging: Sendable {
         throw StorageError(.busy, "Can't keep a private folder in '\(pool.path.printable)'", subject: .path(pool.path))
     }
 
+    /// Nobody waits for what a hung file system makes of it.
     deinit {
         guard !hasEnded.withLock({ $0 }) else { return }
         let (pool, name, folder) = (pool, name, folder)
@@ -76,9 +77,45 @@ final class Staging: Sendable {
     ///
     /// - Throws: `already_exists`.
     func publish(as name: FileName) throws(StorageError) {
-        let result = unsafe san_file_move(folder.descriptor, Staging.volume, pool.descriptor, name.text)
+        var result = unsafe san_file_move(folder.descriptor, Staging.volume, pool.descriptor, name.text)
+        // NFS, CephFS and 9p know no such rename (`nfs_rename`, Linux 6.1); FUSE where its server doesn't.
+        if [-EINVAL, -ENOSYS, -EOPNOTSUPP].contains(result) { result = moveInSteps(to: name) }
         if result == -EEXIST { throw Staging.exists(name, in: pool) }
         try check(result, cannot: "give the new volume its name", pool.path(of: name.text))
+    }
+
+    /// Takes the name first, which refuses one that is taken, and then puts the volume there.
+    ///
+    /// - Returns: 0, or `-errno`.
+    func moveInSteps(to name: FileName) -> Int32 {
+        let linked = unsafe san_file_link(folder.descriptor, Staging.volume, pool.descriptor, name.text)
+        // The name in the private folder goes with it. A server whose first answer was lost says that the name is taken: by this very file.
+        if linked == 0 || linked == -EEXIST { return linked == 0 || isNamed(name) ? 0 : linked }
+        // A folder, and a file system without a second name for a file: an empty one of the name is replaced.
+        var status = san_file_status()
+        let looked = unsafe san_file_status_at(folder.descriptor, Staging.volume, &status)
+        guard looked >= 0 else { return looked }
+        let isFolder = FileKind(mode: status.mode) == .folder
+        let taken: Int32
+        if isFolder {
+            taken = unsafe san_folder_make(pool.descriptor, name.text, 0o700)
+        } else {
+            taken = unsafe san_file_open(pool.descriptor, name.text, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+            if taken >= 0 { _ = san_file_close(taken) }
+        }
+        guard taken >= 0 else { return taken }
+        let moved = unsafe san_file_replace(folder.descriptor, Staging.volume, pool.descriptor, name.text)
+        if moved < 0, isFolder { _ = unsafe san_file_remove(pool.descriptor, name.text, 1) }
+        return moved
+    }
+
+    private func isNamed(_ name: FileName) -> Bool {
+        var own = san_file_status()
+        var named = san_file_status()
+        guard unsafe san_file_status_at(folder.descriptor, Staging.volume, &own) == 0,
+            unsafe san_file_status_at(pool.descriptor, name.text, &named) == 0
+        else { return false }
+        return (own.device, own.inode) == (named.device, named.inode)
     }
 
     static func exists(_ name: FileName, in pool: OpenFile) -> StorageError {
@@ -104,19 +141,33 @@ final class Staging: Sendable {
     private static func sweep(_ pool: OpenFile) throws(StorageError) {
         let again = unsafe san_file_open(pool.descriptor, ".", O_RDONLY | O_DIRECTORY, 0)
         let listed = OpenFile(adopting: try check(again, cannot: "open", pool.path), path: pool.path)
-        sweep(pool, try FolderEntries(of: listed))
+        sweep(pool, try FolderEntries(of: listed), on: try FileSystem(of: pool))
     }
 
     /// Removes what killed processes have left, among the names in the pool's folder.
-    static func sweep(_ pool: OpenFile, _ entries: FolderEntries) {
+    ///
+    /// Another host's lock isn't seen: where there may be one, only what nobody has touched for a day is left for certain.
+    static func sweep(_ pool: OpenFile, _ entries: FolderEntries, on system: FileSystem, now: Timestamp = .now) {
         for index in 0..<entries.count where entries.bytes(at: index).starts(with: prefix.utf8) {
             // What only begins like it is somebody's folder.
             guard PrivateNumber.isOne(entries.bytes(at: index).dropFirst(prefix.utf8.count)),
                 let name = entries.name(at: index),
-                let folder = locked(name, in: pool)
+                let folder = locked(name, in: pool), system.isLocal || isOld(folder, now)
             else { continue }
             remove(folder, name, from: pool)
         }
+    }
+
+    /// Whether nothing in it was written for a day.
+    private static func isOld(_ folder: OpenFile, _ now: Timestamp) -> Bool {
+        let limit = now.seconds - 24 * 60 * 60
+        for name in [".", volume, origin, frozen] {
+            var status = san_file_status()
+            let looked = unsafe san_file_status_at(folder.descriptor, name, &status)
+            if looked == -ENOENT { continue }
+            guard looked == 0, status.modification_seconds < limit, status.change_seconds < limit else { return false }
+        }
+        return true
     }
 
     /// A leftover is swept by the next creation or refresh, so failures don't count.
