@@ -74,8 +74,8 @@ extension GlusterPool {
                 .unsupported, "A copy of this \(header.format) volume can't be made larger: leave the capacity out",
                 subject: .volume(name.printable))
         }
-        let request = ResizeRequest(capacity: wanted)
-        try await resizeImage(at: staging.path, name, header, to: request, nil, context)
+        let resize = QemuImg.Resize(ResizeRequest(capacity: wanted), of: header)
+        try await run(resize, of: header, at: staging.path, name, nil, context)
     }
 
     /// Whether the origin's bytes as they are make the wanted volume.
@@ -186,7 +186,7 @@ extension GlusterPool {
         guard read.header.backing == nil, read.header.encryption == nil else {
             throw refused(origin, "was changed since it was listed: refresh its pool")
         }
-        let passphrase = try await passphrase(of: plan, context)
+        let passphrase = try await context.passphrase(of: plan)
         let size = read.header.spansFile ? ByteCount(read.size) : read.header.capacity ?? 0
         let capacity = max(size, plan.capacity ?? 0)
         try await withDraft(context) { draft throws(StorageError) in

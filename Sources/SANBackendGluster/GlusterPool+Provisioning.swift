@@ -127,7 +127,7 @@ extension GlusterPool: VolumeEncryption {
         _ name: String, _ plan: CreationPlan, _ format: String, _ options: [String], _ context: OperationContext
     ) async throws(StorageError) {
         let capacity = try await capacity(of: plan, context)
-        let passphrase = try await passphrase(of: plan, context)
+        let passphrase = try await context.passphrase(of: plan)
         try await withDraft(context) { draft throws(StorageError) in
             try await publish(name, plan, context.renewed) { staging throws(StorageError) in
                 try await fill(staging, with: plan, format, options, capacity, passphrase, draft, context.renewed)
@@ -163,11 +163,6 @@ extension GlusterPool: VolumeEncryption {
                 subject: .path(path.printable))
         }
         return length
-    }
-
-    func passphrase(of plan: CreationPlan, _ context: OperationContext) async throws(StorageError) -> SecretBytes? {
-        guard let secret = plan.secret else { return nil }
-        return try await context.secrets.value(for: secret, usage: .volume)
     }
 
     /// Lends a private folder of this host.

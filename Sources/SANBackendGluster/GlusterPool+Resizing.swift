@@ -14,26 +14,15 @@ extension GlusterPool {
     ) async throws(StorageError) -> Change<Volume> {
         var now = try await image(of: volume, writing: true, context)
         let (header, size) = (now.header, now.size)
-        let wanted = request.capacity
-        if [.qcow2, "qed"].contains(header.format) {
-            guard let capacity = header.capacity else { throw senseless(volume) }
-            guard wanted != capacity else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
+        let whole: UInt64
+        switch try header.resizing(of: volume, withBytes: size, to: request) {
+        case .none: return .unchanged(try await inspect(volume.name, in: context.renewed))
+        case .image:
             // Our own opening counts too.
             now.file = nil
-            try await resizeImage(volume, to: request, context)
-            return .changed(try await inspect(volume.name, in: context.renewed))
+            return try await resizeImage(volume, to: request, context)
+        case .file(let bytes): whole = bytes
         }
-        guard header.spansFile || header.format == "luks" else {
-            throw StorageError(
-                .unsupported, "A \(header.format) volume can't be resized: raw, qcow2, qed and luks can",
-                subject: .volume(volume.name.printable))
-        }
-        // LUKS has no size of its own: the payload is the rest of the file.
-        guard header.spansFile || header.payloadOffset != nil,
-            let whole = (header.payloadOffset ?? 0).adding(wanted)?.bytes
-        else { throw senseless(volume) }
-        try request.check(volume.name, whichHas: ByteCount(size - min(header.payloadOffset?.bytes ?? 0, size)))
-        guard whole != size else { return .unchanged(try await inspect(volume.name, in: context.renewed)) }
         if whole < size {
             // The bytes that are cut off are gone to whoever has it open; our own opening doesn't count.
             now.file = nil
@@ -45,7 +34,7 @@ extension GlusterPool {
                     subject: .volume(volume.name.printable))
             }
         }
-        guard let file = now.file else { throw senseless(volume) }
+        guard let file = now.file else { throw source.missing(volume.name) }
         let old = size
         try await call("the size", context) { _ throws(StorageError) in try file.truncate(to: whole) }
         if request.allocates, whole > old {
@@ -61,12 +50,6 @@ extension GlusterPool {
             }
         }
         return .changed(try await inspect(volume.name, in: context.renewed))
-    }
-
-    private func senseless(_ volume: Volume) -> StorageError {
-        StorageError(
-            .unsupported, "The header of '\(volume.name.printable)' makes no sense, so it can't be resized",
-            subject: .volume(volume.name.printable))
     }
 
     /// The file of a listed volume, open, with its header and size.
@@ -88,36 +71,25 @@ extension GlusterPool {
 
     private func resizeImage(
         _ volume: Volume, to request: ResizeRequest, _ context: OperationContext
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Change<Volume> {
         // The header is believed only while nobody has the file open: QEMU opens what it names.
         try await requireUnused(volume, context)
-        let header = try await image(of: volume, writing: false, context).header
-        try request.check(volume.name, whichHas: header.capacity ?? 0)
-        let isEncrypted = header.encryption != nil
-        var passphrase: SecretBytes?
-        if isEncrypted {
-            guard let secret = volume.definition.target.encryption?.secrets.first else {
-                throw StorageError(
-                    .unsupported, "'\(volume.name.printable)' is encrypted, and nothing says with which secret",
-                    subject: .volume(volume.name.printable))
-            }
-            passphrase = try await context.secrets.value(for: secret, usage: .volume)
+        let (_, header, size) = try await image(of: volume, writing: false, context)
+        guard case .image(let resize) = try header.resizing(of: volume, withBytes: size, to: request) else {
+            return .unchanged(try await inspect(volume.name, in: context.renewed))
         }
-        try await resizeImage(
-            at: source.path(of: volume.name), volume.name, header, to: request, passphrase, context.renewed)
+        let passphrase = try await context.passphrase(of: volume, for: resize)
+        try await run(resize, of: header, at: source.path(of: volume.name), volume.name, passphrase, context.renewed)
+        return .changed(try await inspect(volume.name, in: context.renewed))
     }
 
     /// Has `qemu-img` change the size of an image that nobody uses.
-    func resizeImage(
-        at path: String, _ name: String, _ header: ImageHeader, to request: ResizeRequest, _ passphrase: SecretBytes?,
+    func run(
+        _ resize: QemuImg.Resize, of header: ImageHeader, at path: String, _ name: String, _ passphrase: SecretBytes?,
         _ context: OperationContext
     ) async throws(StorageError) {
-        let (wanted, old) = (request.capacity, header.capacity ?? 0)
-        let standIn = wanted > old ? try await standInLength(for: header, name, context) : nil
-        let allocates = request.allocates && wanted > old && header.format == .qcow2
-        var resize = QemuImg.Resize(
-            format: header.format.rawValue, capacity: wanted, shrinks: wanted < old, allocates: allocates,
-            isEncrypted: header.encryption != nil)
+        var resize = resize
+        let standIn = resize.shrinks ? nil : try await standInLength(for: header, name, context)
         let place = source.place(path)
         try await withDraft(context) { draft throws(StorageError) in
             if let standIn {
@@ -125,7 +97,8 @@ extension GlusterPool {
                 resize.backing = .zeros(draft.zeros)
             }
             try await QemuImg(commands: commands).resize(
-                place, resize, passphrase: passphrase, until: allocates ? .never : context.renewed.deadline)
+                place, resize, passphrase: passphrase,
+                until: resize.allocates ? .never : context.renewed.deadline)
         }
     }
 

@@ -30,15 +30,7 @@ extension FileVolumes {
     private func resize(
         _ volume: Volume, _ resize: QemuImg.Resize, in context: OperationContext
     ) async throws(StorageError) {
-        var passphrase: SecretBytes?
-        if resize.isEncrypted {
-            guard let secret = volume.definition.target.encryption?.secrets.first else {
-                throw StorageError(
-                    .unsupported, "'\(volume.name.printable)' is encrypted, and nothing says with which secret",
-                    subject: .volume(volume.name.printable))
-            }
-            passphrase = try await context.secrets.value(for: secret, usage: .volume)
-        }
+        let passphrase = try await context.passphrase(of: volume, for: resize)
         try await QemuImg(commands: commands).resize(
             .file(location.appending(volume.name)), resize, passphrase: passphrase,
             until: resize.allocates ? .never : context.deadline)
@@ -61,39 +53,21 @@ extension FileVolumes {
             (header, status) = try image(of: file, volume)
         }
         try header.refuseExternalData(of: volume)
-        let wanted = request.capacity
-        if header.spansFile || header.format == "luks" {
-            // LUKS has no size of its own: the payload is the rest of the file.
-            let offset = header.payloadOffset ?? 0
-            guard header.spansFile || header.payloadOffset != nil, let size = offset.adding(wanted) else {
-                throw StorageError(
-                    .unsupported, "The header of '\(volume.name.printable)' makes no sense, so it can't be resized",
-                    subject: .volume(volume.name.printable))
-            }
-            try request.check(volume.name, whichHas: ByteCount(status.size - min(offset.bytes, status.size)))
-            guard size.bytes != status.size else { return .done(.unchanged(try inspect(volume))) }
+        switch try header.resizing(of: volume, withBytes: status.size, to: request) {
+        case .none: return .done(.unchanged(try inspect(volume)))
+        case .file(let size):
             // To whoever has it open a file that grows is as it was; the bytes that are cut off are gone.
-            if size.bytes < status.size { try requireUnused(file, volume, forWriting: true) }
-            if request.allocates, size.bytes > status.size {
-                var growth = FileGrowth(of: file, from: status.size, to: size.bytes, monitor)
+            if size < status.size { try requireUnused(file, volume, forWriting: true) }
+            if request.allocates, size > status.size {
+                var growth = FileGrowth(of: file, from: status.size, to: size, monitor)
                 try growth.run()
             } else {
-                try monitor.asking { () throws(StorageError) in try file.truncate(to: size.bytes) }
+                try monitor.asking { () throws(StorageError) in try file.truncate(to: size) }
             }
             return .done(.changed(try inspect(volume)))
+        case .image(let resize):
+            return .program(resize, resize.shrinks ? nil : try zeros(toGrow: header, named: volume.name))
         }
-        guard [.qcow2, "qed"].contains(header.format), let capacity = header.capacity else {
-            throw StorageError(
-                .unsupported, "A \(header.format) volume can't be resized: raw, qcow2, qed and luks can",
-                subject: .volume(volume.name.printable))
-        }
-        try request.check(volume.name, whichHas: capacity)
-        guard wanted != capacity else { return .done(.unchanged(try inspect(volume))) }
-        let allocates = request.allocates && wanted > capacity && header.format == .qcow2
-        let resize = QemuImg.Resize(
-            format: header.format.rawValue, capacity: wanted, shrinks: wanted < capacity, allocates: allocates,
-            isEncrypted: header.encryption != nil)
-        return .program(resize, wanted > capacity ? try zeros(toGrow: header, named: volume.name) : nil)
     }
 
     /// Removes a volume: a file, a link, or an empty folder.

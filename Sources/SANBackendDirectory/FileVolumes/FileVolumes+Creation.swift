@@ -11,8 +11,7 @@ extension FileVolumes {
     /// - Throws: `already_exists`, `invalid_argument`, `unsupported`, `unavailable` where `qemu-img` is missing.
     public func create(_ request: VolumeRequest, in context: OperationContext) async throws(StorageError) -> Volume {
         let plan = try CreationPlan(request)
-        var passphrase: SecretBytes?
-        if let secret = plan.secret { passphrase = try await context.secrets.value(for: secret, usage: .volume) }
+        let passphrase = try await context.passphrase(of: plan)
         let staging = try await blocking(context) { () throws(StorageError) in try stage(plan) }
         do throws(StorageError) {
             if let origin = request.origin {

@@ -27,7 +27,7 @@ extension ImageHeader {
     private static func parseQCOW2(_ bytes: Span<UInt8>, fileSize: UInt64, version: UInt32) -> Recognition {
         guard bytes.count >= (version == 2 ? 72 : 104), let offset = bytes.bigEndian(UInt64.self, at: 8),
             let length = bytes.bigEndian(UInt32.self, at: 16), let clusterBits = bytes.bigEndian(UInt32.self, at: 20),
-            let method = bytes.bigEndian(UInt32.self, at: 32)
+            let method = bytes.bigEndian(UInt32.self, at: 32), let snapshots = bytes.bigEndian(UInt32.self, at: 60)
         else { return .needs(version == 2 ? 72 : 104) }
         var header = ImageHeader(.qcow2)
         header.setCapacity(bytes.bigEndian(UInt64.self, at: 24))
@@ -42,6 +42,7 @@ extension ImageHeader {
         case 2: header.encryption = .luks
         default: header.flaws.append("Its header has the unknown encryption method \(method)")
         }
+        header.snapshots = snapshots
         header.compat = version == 2 ? "0.10" : "1.1"
         var start = 72
         if version == 3 {

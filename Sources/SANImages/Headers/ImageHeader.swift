@@ -15,6 +15,8 @@ public struct ImageHeader: Sendable, Hashable {
     public var features: VolumeTarget.Features?
     public var encryption: EncryptionDefinition.Format?
     public var backing: Backing?
+    /// How many snapshots a qcow2 image has inside.
+    public var snapshots: UInt32
     /// Whether the guest's data is in another file that the header names (qcow2's external data file, extents of a vmdk).
     public var hasExternalData: Bool
     /// Where the payload of a LUKS volume begins.
@@ -32,6 +34,7 @@ public struct ImageHeader: Sendable, Hashable {
         self.format = format
         self.capacity = capacity
         spansFile = false
+        snapshots = 0
         hasExternalData = false
         flaws = []
     }
