@@ -1,3 +1,5 @@
+import Glibc
+import SANHost
 import SANModel
 import Testing
 
@@ -61,6 +63,40 @@ struct VolumeEncryptionTests {
         let volume = try await engine.createVolume(definition(), inPool: "p").value.volume
         #expect(volume.definition.target.encryption?.secrets == [.uuid(uuid)])
         #expect(try await engine.secretValue(uuid.description).copied() == [1])
+    }
+
+    @Test("a secret whose value can't be stored isn't left, also after the deadline")
+    func valueless() async throws {
+        let fixture = try EngineFixture()
+        // Others could put values of theirs there.
+        let values = fixture.folder.appending("lib/secrets")
+        try LocalFolder(values).create()
+        #expect(chmod(values.string, 0o777) == 0)
+        let store = fixture.engine.secretStore
+        let code = await failureCode { _ = try await store.provide(forVolumeAt: "/v", until: .after(.zero)) }
+        #expect(code == .permissionDenied)
+        #expect(try store.all().isEmpty)
+    }
+
+    @Test("a secret that can't be withdrawn in time is named with the reason, and can be later")
+    func kept() async throws {
+        let fixture = try EngineFixture(timeout: .milliseconds(10))
+        let store = fixture.engine.secretStore
+        let uuid = try await store.provide(forVolumeAt: "/v", until: .after(.seconds(60))).value
+        let failed = StorageError(.timedOut, "The pool is slow")
+        let lock = try await store.locks.acquire(.secrets, .exclusive, for: "a test", until: .after(.seconds(60)))
+        let error = await store.withdraw(uuid, after: failed)
+        #expect(error.code == .timedOut && error.message == failed.message)
+        #expect(error.causes.map(\.code) == [.busy] && error.causes.first?.message.contains("\(uuid)") == true)
+        #expect(error.causes.first?.causes.first?.message.contains("a test") == true)
+        #expect(try store.all().count == 1)
+        lock.release()
+        let task = Task {
+            withUnsafeCurrentTask { unsafe $0?.cancel() }
+            return await store.withdraw(uuid, after: failed)
+        }
+        #expect(await task.value.causes.isEmpty)
+        #expect(try store.all().isEmpty)
     }
 
     @Test("a creation that fails keeps the secret where the volume is there all the same")

@@ -17,13 +17,9 @@ extension StorageEngine {
         } catch {
             guard let secret else { throw error }
             guard error.code != .timedOut, await isAbsent(request.definition, pool) else {
-                throw error.adding(
-                    cause: StorageError(
-                        .invalidState,
-                        "The secret \(secret) that was made for the volume is kept, as the volume may be there",
-                        subject: .secret(secret.description)))
+                throw secretStore.keeping(secret, "the volume may be there", after: error)
             }
-            throw await secretStore.withdraw(secret, after: error, until: newDeadline())
+            throw await secretStore.withdraw(secret, after: error)
         }
     }
 

@@ -17,23 +17,34 @@ extension SecretStore {
         do throws(StorageError) {
             _ = try await setValue(uuid.description, to: SecretBytes.passphrase(), until: deadline)
         } catch {
-            throw await withdraw(uuid, after: error, until: deadline)
+            throw await withdraw(uuid, after: error)
         }
         return .changed(uuid)
     }
 
-    /// Forgets a secret that was made for what then failed, also where the task was cancelled.
+    /// Forgets a secret that was made for what then failed, also where the task was cancelled or its time is over.
     ///
-    /// - Returns: the error, with what kept the secret from being removed.
-    func withdraw(_ uuid: StorageUUID, after error: StorageError, until deadline: Deadline) async -> StorageError {
+    /// - Returns: the error; where the secret can't be removed with that as a cause.
+    func withdraw(_ uuid: StorageUUID, after error: StorageError) async -> StorageError {
         do throws(StorageError) {
             _ = try await shielded { () async throws(StorageError) in
-                try await undefine(uuid.description, until: deadline)
+                try await undefine(uuid.description, until: .after(timeout))
             }
             return error
         } catch let undo {
-            return error.adding(cause: undo)
+            return keeping(uuid, "it can't be removed", undo, after: error)
         }
+    }
+
+    /// An error, with what its reader has to know of a secret that was made for the volume and is still there.
+    func keeping(
+        _ uuid: StorageUUID, _ reason: String, _ cause: StorageError? = nil, after error: StorageError
+    ) -> StorageError {
+        error.adding(
+            cause: StorageError(
+                cause?.code ?? .invalidState,
+                "The secret \(uuid) that was made for the volume is kept, as \(reason); 'sanctl secret undefine' forgets it",
+                subject: .secret(uuid.description), causes: cause.map { [$0] } ?? []))
     }
 
     /// Which secret each path has, among those that have one.

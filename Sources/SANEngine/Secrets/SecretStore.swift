@@ -12,7 +12,7 @@ struct SecretStore: Sendable {
     private let values: SecretVault
     private let ephemeralValues: SecretVault
     private let volatile: FilePath
-    private let timeout: Duration
+    let timeout: Duration
 
     private static let suffix = ".xml"
     private static let limit = 1 << 20
