@@ -150,8 +150,8 @@ let package = Package(
         .testTarget(
             name: "SANBackendGlusterTests",
             dependencies: [
-                "SANBackendGluster", "CGlusterFS", "SANEngine", "SANHost", "SANModel", "SANTestSupport", logging,
-                system,
+                "SANBackendGluster", "CGlusterFS", "SANEngine", "SANHost", "SANImages", "SANModel", "SANTestSupport",
+                logging, system,
             ],
             swiftSettings: settings
         ),

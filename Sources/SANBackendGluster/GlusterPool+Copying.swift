@@ -139,11 +139,7 @@ extension GlusterPool {
             }
         }
         // QEMU can't read what other pools are made of: it gets a copy, in this pool, where there is room for images.
-        let source = source
-        let copy = try await call("the copy", context) { volume throws(StorageError) in
-            try Staging(for: name, of: source, on: volume)
-        }
-        let result: Result<Void, StorageError>
+        let copy = try await makeStaging(name, context)
         do throws(StorageError) {
             let count = try await self.copy(origin.volume, of: data, into: copy.file, named: name, context)
             let size = try await roundUp(copy.file, count, context.renewed)
@@ -153,12 +149,15 @@ extension GlusterPool {
             let isRaw = listedFormat(listed) == .raw
             let header = isRaw ? .spanningFile(.raw) : try await header(of: file, name, origin, context)
             let copied = Convertible(place: source.place(copy.path), header: header, size: size)
-            result = .success(try await convert(name, plan, copied, origin, context))
+            try await convert(name, plan, copied, origin, context)
         } catch {
-            result = .failure(error)
+            throw await discard(copy, after: error, context)
         }
-        await discard(copy, context)
-        try result.get()
+        do throws(StorageError) {
+            try await discard(copy, context)
+        } catch {
+            context.logger.warning("The volume was made. \(error.message): \(error.causes.map(\.message).joined())")
+        }
     }
 
     /// A volume of this pool as it is now, with the start that was looked at.

@@ -46,7 +46,14 @@ extension GlusterPool: VolumeEncryption {
         _ name: String, _ plan: CreationPlan, _ context: OperationContext
     ) async throws(StorageError) {
         let (source, permissions) = (source, plan.definition.target.permissions ?? Permissions())
-        try await call("the new folder", context) { volume throws(StorageError) in
+        try await call(
+            "the new folder", context,
+            leaving:
+                "'\(source.uri(of: name))' may still be made; it goes again where this process lives long enough",
+            undoing: { _, volume in
+                try? volume.removeFolder(source.path(of: name))  // there is nobody to tell, and the caller was told of it
+            }
+        ) { volume throws(StorageError) in
             try Staging.refuse(name, of: source, on: volume)
             let path = source.path(of: name)
             try volume.makeFolder(path, mode: 0o700)
@@ -68,29 +75,66 @@ extension GlusterPool: VolumeEncryption {
         _ name: String, _ plan: CreationPlan, _ context: OperationContext,
         _ fill: (Staging) async throws(StorageError) -> Void
     ) async throws(StorageError) {
-        let (source, permissions) = (source, plan.definition.target.permissions ?? Permissions())
-        let staging = try await call("the new file", context) { volume throws(StorageError) in
-            try Staging(for: name, of: source, on: volume)
-        }
+        let permissions = plan.definition.target.permissions ?? Permissions()
+        let staging = try await makeStaging(name, context)
         do throws(StorageError) {
             try await fill(staging)
             // The data may have taken longer than the operation's deadline.
-            try await call("the new file", context.renewed) { volume throws(StorageError) in
+            try await call(
+                "the new file", context.renewed,
+                leaving:
+                    "'\(source.uri(of: name))' may still get its name; it loses it again where this process lives long enough",
+                undoing: { _, volume in
+                    try? staging.withdraw(name, on: volume)  // there is nobody to tell, and the caller was told of it
+                }
+            ) { volume throws(StorageError) in
                 try staging.publish(as: name, permissions, on: volume)
             }
         } catch {
-            await discard(staging, context)
-            throw error
+            throw await discard(staging, after: error, context)
         }
     }
 
-    /// Removes what a failed or cancelled creation has made, unless its storage hangs: this task's own waits end at once where it is cancelled.
-    func discard(_ staging: Staging, _ context: OperationContext) async {
-        let removal = Task {
-            let context = context.renewed
-            try? await call("the unfinished file", context) { staging.discard(on: $0) }  // what is left is swept later
+    /// A file under a name that no volume has.
+    func makeStaging(_ name: String, _ context: OperationContext) async throws(StorageError) -> Staging {
+        let source = source
+        return try await call(
+            "the new file", context,
+            leaving: "A file '\(source.uri(of: StagingName.beginning(for: name)))…' may still be made; the next refresh removes it",
+            undoing: { staging, volume in
+                try? staging.discard(on: volume)  // what is left is swept later
+            }
+        ) { volume throws(StorageError) in
+            try Staging(for: name, of: source, on: volume)
         }
-        await removal.value
+    }
+
+    /// Removes what a failed or cancelled creation has made: at once, or when the call that is out has come back and this process lives.
+    ///
+    /// - Returns: the error, with what is left.
+    func discard(
+        _ staging: Staging, after error: StorageError, _ context: OperationContext
+    ) async -> StorageError {
+        do throws(StorageError) {
+            try await discard(staging, context)
+            return error
+        } catch let undo {
+            return error.adding(cause: undo)
+        }
+    }
+
+    /// - Throws: what is left, and why.
+    func discard(_ staging: Staging, _ context: OperationContext) async throws(StorageError) {
+        do throws(StorageError) {
+            try await takeBack("the unfinished file", context) { volume throws(StorageError) in
+                try staging.discard(on: volume)
+            }
+        } catch {
+            let uri = staging.file.uri.printable
+            throw StorageError(
+                error.code, "The unfinished file '\(uri)' is left; the next refresh removes it", subject: .path(uri),
+                causes: [error])
+        }
     }
 
     /// Has the bricks take the space, a piece at a time; writes zeros where they can't.
@@ -229,7 +273,9 @@ extension GlusterPool: VolumeEncryption {
         }
         let name = try StagingName.checked(volume.name)
         let source = source
-        return try await call("the file '\(name)'", context) { connected throws(StorageError) in
+        return try await call(
+            "the file '\(name)'", context, leaving: "'\(source.uri(of: name))' may still be deleted: refresh the pool"
+        ) { connected throws(StorageError) in
             let path = source.path(of: name)
             do throws(StorageError) {
                 let status = try connected.status(of: path)

@@ -7,6 +7,7 @@ import SANModel
 struct Staging: Sendable {
     let file: GlusterFile
     let path: String
+    private let identity: FileIdentity
     private let source: GlusterSource
 
     /// Makes the file, empty and private.
@@ -21,8 +22,9 @@ struct Staging: Sendable {
             let file = try volume.create(path)
             do throws(StorageError) {
                 try file.lock()
-                if try volume.status(of: path).identity == file.status().identity {
-                    (self.file, self.path) = (file, path)
+                let identity = try file.status().identity
+                if try volume.status(of: path).identity == identity {
+                    (self.file, self.path, self.identity) = (file, path, identity)
                     return
                 }
             } catch {
@@ -64,8 +66,19 @@ struct Staging: Sendable {
         Staging.remove(path, from: volume)
     }
 
-    func discard(on volume: GlusterVolume) {
-        Staging.remove(path, from: volume)
+    /// Removes the file.
+    func discard(on volume: GlusterVolume) throws(StorageError) {
+        do throws(StorageError) {
+            try volume.remove(path)
+        } catch  where error.code == .notFound {
+            return
+        }
+    }
+
+    /// Takes the name back that the file has got.
+    func withdraw(_ name: String, on volume: GlusterVolume) throws(StorageError) {
+        let path = source.path(of: name)
+        if try volume.status(of: path).identity == identity { try volume.remove(path) }
     }
 
     /// Removes what a killed process has left.

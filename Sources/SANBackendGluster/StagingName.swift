@@ -12,9 +12,12 @@ enum StagingName {
 
     static func make(for name: String) -> String {
         let random = PrivateNumber.make()
-        let long = ".\(name)\(mark)\(random)"
+        let long = beginning(for: name) + random
         return long.utf8.count <= longest ? long : "\(mark)\(random)"
     }
+
+    /// What a name made for a volume begins with.
+    static func beginning(for name: String) -> String { ".\(name)\(mark)" }
 
     /// Whether it is one that ``make(for:)`` has made: what looks like it, `.web.sanctl-backup`, is somebody's file.
     static func isOne(_ name: String) -> Bool {

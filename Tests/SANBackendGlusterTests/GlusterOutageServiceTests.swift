@@ -1,4 +1,6 @@
 import SANEngine
+import SANHost
+import SANImages
 import SANModel
 import SANTestSupport
 import Testing
@@ -47,6 +49,66 @@ import Testing
         #expect(second?.code == .busy)
         try server.resumeBrick(of: "v")
         #expect(try await recovered(pool).volumes.map(\.name) == ["a"])
+    }
+
+    // MARK: What is left
+
+    /// Where a brick hangs while a volume is made.
+    enum Step: CaseIterable { case staging, space, name, folder, deletion }
+
+    /// Has a step of a creation hang until its deadline, and the brick go on after that.
+    private func hang(at step: Step, _ pool: GlusterPool, _ server: GlusterDaemon) async throws -> StorageError? {
+        let short = GlusterFixture.context(deadline: .milliseconds(300), patience: .milliseconds(300))
+        let definition = GlusterFixture.definition("new", 4096, allocation: 0)
+        let plan = try CreationPlan(VolumeRequest(definition))
+        return await #expect(throws: StorageError.self) {
+            switch step {
+            case .staging, .folder:
+                let format = step == .folder ? VolumeFormat.directory : .raw
+                try server.pauseBrick(of: "v")
+                _ = try await pool.createVolume(
+                    VolumeRequest(GlusterFixture.definition("new", 4096, format: format)), in: short)
+            case .space, .name:
+                try await pool.publish("new", plan, short) { staging throws(StorageError) in
+                    do { try server.pauseBrick(of: "v") } catch { throw StorageError(.hostFailure, "\(error)") }
+                    if step == .space { try await pool.allocate(0..<4096, of: staging.file, short) }
+                }
+            case .deletion:
+                let listed = try await pool.inspect("a", in: GlusterFixture.context())
+                try server.pauseBrick(of: "v")
+                _ = try await pool.deleteVolume(listed, deletingSnapshots: false, in: short)
+            }
+        }
+    }
+
+    @Test(arguments: Step.allCases)
+    func `A creation that a brick holds up says what may be left, and that goes when the brick goes on`(
+        step: Step
+    ) async throws {
+        let server = try GlusterDaemon()
+        let pool = try await pool(on: server)
+        let folder = server.folder.appending("bricks").appending("v")
+        let error = try #require(try await hang(at: step, pool, server))
+        #expect(error.code == .timedOut)
+        let told = error.causes.map(\.message).joined()
+        switch step {
+        case .staging: #expect(told.contains("/v/.new.sanctl-…' may still be made; the next refresh removes it"))
+        case .space: #expect(told.contains("/v/.new.sanctl-") && told.contains("is left; the next refresh removes it"))
+        case .name: #expect(told.contains("/v/new' may still get its name") && told.contains("/v/.new.sanctl-"))
+        case .folder: #expect(told.contains("/v/new' may still be made"))
+        case .deletion: #expect(told.contains("/v/a' may still be deleted"))
+        }
+        try server.resumeBrick(of: "v")
+        // No refresh removes it: the call that was out does when it comes back, or what waited for that.
+        let deadline = Deadline.after(.seconds(60))
+        var isBack = false
+        while !isBack, !deadline.hasPassed {
+            isBack = (try? await pool.call("a test", GlusterFixture.context()) { _ in }) != nil  // asked again
+        }
+        let wanted = step == .deletion ? [".glusterfs"] : [".glusterfs", "a"]
+        var names: [String] = []
+        repeat { names = try LocalFolder(folder).names().sorted() } while names != wanted && !deadline.hasPassed
+        #expect(isBack && names == wanted)
     }
 
     @Test func `A hung server is left for the next one in time`() async throws {

@@ -23,8 +23,8 @@ public func withBlockingThread<Value: Sendable>(
 
 /// The same for a thread that is there already.
 ///
-/// - Parameter start: has a closure run on that thread, now or later.
-func withBlockingCall<Value: Sendable>(
+/// - Parameter start: has a closure run on that thread, now or later; it isn't called where the caller was cancelled before.
+package func withBlockingCall<Value: Sendable>(
     until deadline: Deadline, waitingFor what: String, startedBy start: (@escaping @Sendable () -> Void) -> Void,
     _ body: @escaping @Sendable () throws(StorageError) -> Value,
     abandoned: @escaping @Sendable (Value) -> Void = { _ in }

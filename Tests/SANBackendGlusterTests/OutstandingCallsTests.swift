@@ -1,0 +1,140 @@
+import SANHost
+import SANModel
+import SANTestSupport
+import Synchronization
+import Testing
+
+@testable import SANBackendGluster
+
+/// Calls that don't come back in time, and what is to follow them.
+@Suite(.timeLimit(.minutes(1))) struct OutstandingCallsTests {
+    /// What a test sees, in order.
+    private final class Log: Sendable {
+        private let lines = Mutex<[String]>([])
+        private let event = Event()
+
+        func add(_ line: String) {
+            lines.withLock { $0.append(line) }
+            event.signal()
+        }
+
+        /// Waits for so many lines.
+        func lines(_ count: Int) async -> [String] {
+            _ = try? await withUninterruptedThread(named: "test") { for _ in 0..<count { self.event.wait() } }  // never
+            return lines.withLock { $0 }
+        }
+    }
+
+    private let log = Log()
+    /// Lets the call go on that is out.
+    private let gate = Event()
+    private let calls = OutstandingCalls(of: "gluster://h/v", grace: .milliseconds(20))
+
+    /// A call that is out until the gate is opened, given up on.
+    private func lose(leaving: String? = nil, cancelling: Bool = true) async throws -> StorageError {
+        let (log, gate, calls) = (log, gate, calls)
+        let began = Event()
+        let task = Task {
+            try await calls.call(
+                "it", until: cancelling ? .never : .after(.milliseconds(20)), leaving: leaving,
+                undoing: { (_: Int) in log.add("undone") }
+            ) {
+                began.signal()
+                gate.wait()
+                log.add("back")
+                return 1
+            }
+        }
+        try await withUninterruptedThread(named: "test") { began.wait() }
+        if cancelling { task.cancel() }
+        let result = await task.result
+        return try #require(throws: StorageError.self) { try result.get() }
+    }
+
+    @Test(arguments: [true, false])
+    func `A lost call is undone when it comes back, and then what waits for it begins`(cancelling: Bool) async throws {
+        let error = try await lose(leaving: "What is left", cancelling: cancelling)
+        #expect(error.code == (cancelling ? .cancelled : .timedOut))
+        #expect(error.causes.map(\.message) == ["What is left"])
+        let (log, calls) = (log, calls)
+        let refused = await #expect(throws: StorageError.self) { try await calls.call("more", until: .never) {} }
+        #expect(refused?.code == .busy && refused?.message.contains("still waits for it") == true)
+        // Nobody waits for it any more when it is done.
+        let late = await #expect(throws: StorageError.self) {
+            try await calls.takeBack("the rest", until: .never) { log.add("taken back") }
+        }
+        #expect(late?.code == .timedOut)
+        gate.signal()
+        #expect(await log.lines(3) == ["back", "undone", "taken back"])
+        #expect(try await calls.call("more", until: .never) { 2 } == 2)
+    }
+
+    @Test func `A lost call that comes back soon leaves nothing to be told`() async throws {
+        let calls = OutstandingCalls(of: "gluster://h/v", grace: .seconds(60))
+        let (began, gate, undone) = (Event(), Event(), Event())
+        let task = Task {
+            try await calls.call("it", until: .never, leaving: "What is left", undoing: { (_: Int) in undone.signal() }) {
+                began.signal()
+                gate.wait()
+                return 1
+            }
+        }
+        try await withUninterruptedThread(named: "test") { began.wait() }
+        task.cancel()
+        gate.signal()
+        let result = await task.result
+        let error = #expect(throws: StorageError.self) { try result.get() }
+        #expect(error?.code == .cancelled && error?.causes.isEmpty == true)
+        try await withUninterruptedThread(named: "test") { undone.wait() }
+    }
+
+    @Test func `What takes something back isn't cancelled with its caller, and its failure is told`() async throws {
+        let (log, calls) = (log, calls)
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try await calls.takeBack("it", until: .never) { () throws(StorageError) in
+                log.add("taken back")
+                throw StorageError(.unavailable, "A brick is down")
+            }
+        }
+        let result = await task.result
+        let error = #expect(throws: StorageError.self) { try result.get() }
+        #expect(error?.code == .unavailable)
+        #expect(await log.lines(1) == ["taken back"])
+    }
+
+    @Test func `A call whose caller was cancelled before isn't made, and nothing waits for it`() async throws {
+        let (log, calls) = (log, calls)
+        let task = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            try await calls.call("it", until: .never, leaving: "Nothing") { log.add("made") }
+        }
+        let result = await task.result
+        let error = #expect(throws: StorageError.self) { try result.get() }
+        #expect(error?.code == .cancelled && error?.causes.isEmpty == true)
+        try await calls.call("more", until: .never) { log.add("more") }
+        #expect(await log.lines(1) == ["more"])
+    }
+
+    @Test func `A lost call that fails late holds up nothing`() async throws {
+        let (gate, calls, began) = (gate, calls, Event())
+        let task = Task {
+            try await calls.call("it", until: .never, undoing: { (_: Int) in Issue.record("It made nothing") }) {
+                () throws(StorageError) -> Int in
+                began.signal()
+                gate.wait()
+                throw StorageError(.unavailable, "A brick is down")
+            }
+        }
+        try await withUninterruptedThread(named: "test") { began.wait() }
+        task.cancel()
+        _ = await task.result
+        gate.signal()
+        let patient = OutstandingCalls(of: "gluster://h/v", grace: .seconds(60))
+        try await patient.takeBack("it", until: .never) {}
+        // The other one's grace may be over first; it is asked again.
+        var isBack = false
+        while !isBack { isBack = (try? await calls.takeBack("it", until: .never) {}) != nil }  // asked again
+        #expect(try await calls.call("more", until: .never) { 2 } == 2)
+    }
+}
