@@ -51,7 +51,7 @@ extension GlusterPool: VolumeEncryption {
             leaving:
                 "'\(source.uri(of: name))' may still be made; it goes again where this process lives long enough",
             undoing: { _, volume in
-                try? volume.removeFolder(source.path(of: name))  // there is nobody to tell, and the caller was told of it
+                try? volume.removeFolder(source.path(of: name))  // the caller was told that it may stay
             }
         ) { volume throws(StorageError) in
             try Staging.refuse(name, of: source, on: volume)
@@ -100,7 +100,8 @@ extension GlusterPool: VolumeEncryption {
         let source = source
         return try await call(
             "the new file", context,
-            leaving: "A file '\(source.uri(of: StagingName.beginning(for: name)))…' may still be made; the next refresh removes it",
+            leaving:
+                "A file '\(source.uri(of: StagingName.beginning(for: name)))…' may still be made; the next refresh removes it",
             undoing: { staging, volume in
                 try? staging.discard(on: volume)  // what is left is swept later
             }

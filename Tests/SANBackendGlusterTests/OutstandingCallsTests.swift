@@ -73,7 +73,8 @@ import Testing
         let calls = OutstandingCalls(of: "gluster://h/v", grace: .seconds(60))
         let (began, gate, undone) = (Event(), Event(), Event())
         let task = Task {
-            try await calls.call("it", until: .never, leaving: "What is left", undoing: { (_: Int) in undone.signal() }) {
+            try await calls.call("it", until: .never, leaving: "What is left", undoing: { (_: Int) in undone.signal() })
+            {
                 began.signal()
                 gate.wait()
                 return 1
