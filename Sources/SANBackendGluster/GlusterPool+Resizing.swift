@@ -35,21 +35,53 @@ extension GlusterPool {
             }
         }
         guard let file = now.file else { throw source.missing(volume.name) }
-        let old = size
-        try await call("the size", context) { _ throws(StorageError) in try file.truncate(to: whole) }
-        if request.allocates, whole > old {
+        try await setLength(of: file, volume.name, from: size, to: whole, context)
+        if request.allocates, whole > size {
             do throws(StorageError) {
-                try await allocate(old..<whole, of: file, context)
+                try await allocate(size..<whole, of: file, context)
             } catch {
-                do throws(StorageError) {
-                    try await call("the size", context.renewed) { _ throws(StorageError) in try file.truncate(to: old) }
-                } catch let undo {
-                    throw error.adding(cause: undo)
-                }
-                throw error
+                throw await cutBack(file, volume.name, from: whole, to: size, after: error, context)
             }
         }
         return .changed(try await inspect(volume.name, in: context.renewed))
+    }
+
+    /// Changes the length of a file; a growth that comes late is taken back.
+    func setLength(
+        of file: GlusterFile, _ name: String, from old: UInt64, to new: UInt64, _ context: OperationContext
+    ) async throws(StorageError) {
+        let uri = source.uri(of: name)
+        try await call(
+            "the size", context,
+            leaving: new < old
+                ? "'\(uri)' may still be cut from \(old) to \(new) bytes: refresh the pool"
+                : "'\(uri)' may still grow from \(old) to \(new) bytes: refresh the pool",
+            undoing: { _, _ in
+                guard new > old else { return }
+                try? file.cutBack(from: new, to: old)  // there is nobody to tell, and the caller was told of it
+            }
+        ) { _ throws(StorageError) in try file.truncate(to: new) }
+    }
+
+    /// Takes a growth back whose space couldn't be had, also for a caller that is cancelled.
+    ///
+    /// - Returns: the error, with what is left.
+    func cutBack(
+        _ file: GlusterFile, _ name: String, from grown: UInt64, to old: UInt64, after error: StorageError,
+        _ context: OperationContext
+    ) async -> StorageError {
+        do throws(StorageError) {
+            try await takeBack("the size", context) { _ throws(StorageError) in
+                try file.cutBack(from: grown, to: old)
+            }
+            return error
+        } catch let undo {
+            let left = StorageError(
+                undo.code,
+                "'\(source.uri(of: name))' is left with \(grown) bytes instead of \(old), of which some have no space yet: it is cut back where it answers while this process lives; else 'sanctl volume resize --shrink' does that",
+                subject: .volume(name.printable), causes: [undo])
+            return error.adding(cause: undo.code == .invalidState ? undo : left)
+        }
     }
 
     /// The file of a listed volume, open, with its header and size.

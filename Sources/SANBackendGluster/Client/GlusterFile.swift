@@ -74,6 +74,20 @@ final class GlusterFile: Sendable {
         try check(unsafe san_gluster_truncate(try file, size), cannot: "change the size of", uri)
     }
 
+    /// Takes a growth back, where the file is still as long as that has made it.
+    ///
+    /// - Throws: `invalid_state` where somebody has changed its length since.
+    func cutBack(from grown: UInt64, to old: UInt64) throws(StorageError) {
+        let size = try status().size
+        guard size == grown else {
+            throw StorageError(
+                .invalidState,
+                "'\(uri.printable)' isn't cut back to \(old) bytes: somebody else has made it \(size) since it grew to \(grown)",
+                subject: .path(uri.printable))
+        }
+        try truncate(to: old)
+    }
+
     func allocate(_ range: Range<UInt64>) throws(StorageError) {
         guard range.upperBound <= UInt64(Int64.max) else { throw tooLong(range.upperBound) }
         try check(
