@@ -7,26 +7,27 @@ extension GlusterPool {
     ///
     /// A brick counts each opening, its own healing of the file too, and one that has just been closed for a moment longer: so it is asked again.
     ///
-    /// - Throws: `busy`.
+    /// - Throws: `busy`; what keeps it from being told.
     func requireUnused(_ volume: Volume, _ context: OperationContext) async throws(StorageError) {
         let path = source.path(of: try StagingName.checked(volume.name))
         let patience = Deadline.after(GlusterPool.closing)
         var pause = Duration.milliseconds(10)
         while true {
-            let count: Int?
+            let isOpen: Bool?
             do throws(StorageError) {
-                count = try await call("the file '\(volume.name.printable)'", context) {
+                isOpen = try await call("the file '\(volume.name.printable)'", context) {
                     connected throws(StorageError) in
-                    try connected.openCount(of: path)
+                    try connected.isOpen(path)
                 }
-            } catch  where error.code == .notFound {
-                throw source.missing(volume.name)
+            } catch {
+                throw GlusterPool.unknownUse(of: volume, source, error)
             }
-            guard let count, count > 0 else { return }
+            // Bricks that don't tell can't be asked by anybody.
+            guard isOpen == true else { return }
             guard !patience.hasPassed else {
                 throw StorageError(
                     .busy,
-                    "'\(volume.name.printable)' is in use: a virtual machine or another client has it open \(count) times, or Gluster heals it",
+                    "'\(volume.name.printable)' is in use: a virtual machine or another client has it open, or Gluster heals it",
                     subject: .volume(volume.name.printable))
             }
             do {
@@ -35,6 +36,18 @@ extension GlusterPool {
                 throw StorageError(.cancelled, "Cancelled while '\(volume.name.printable)' was looked at")
             }
             pause *= 2
+        }
+    }
+
+    private static func unknownUse(of volume: Volume, _ source: GlusterSource, _ error: StorageError) -> StorageError {
+        switch error.code {
+        case .notFound: return source.missing(volume.name)
+        case .busy, .cancelled, .timedOut: return error
+        default:
+            return StorageError(
+                error.code,
+                "It can't be told whether '\(volume.name.printable)' is in use, so it is left as it is; 'gluster volume heal \(source.volume) info' tells files in split-brain",
+                subject: .volume(volume.name.printable), causes: [error])
         }
     }
 

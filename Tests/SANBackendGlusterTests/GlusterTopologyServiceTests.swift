@@ -5,6 +5,12 @@ import Testing
 
 @testable import SANBackendGluster
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Volumes of several bricks, and servers of IPv6.
 @Suite(.timeLimit(.minutes(5))) struct GlusterTopologyServiceTests {
     private func upload(_ bytes: [UInt8], to volume: Volume, of pool: GlusterPool) async throws {
@@ -58,6 +64,50 @@ import Testing
             problems = try await pool.refresh(in: GlusterFixture.context()).problems
         }
         #expect(problems.isEmpty)
+    }
+
+    /// Two bricks that each say that the other one is wrong, as after each was away once: AFR's own marks (`trusted.afr.VOLUME-client-N`).
+    private func split(_ name: String, _ server: GlusterDaemon) throws {
+        typealias SetAttribute =
+            @convention(c) (UnsafePointer<CChar>, UnsafePointer<CChar>, UnsafeRawPointer, Int, Int32) -> Int32
+        // <sys/xattr.h> isn't among what Glibc brings.
+        let set = unsafeBitCast(try #require(dlsym(nil, "setxattr")), to: SetAttribute.self)
+        let blame: [UInt8] = [0, 0, 0, 1] + [UInt8](repeating: 0, count: 8)
+        for (brick, other) in [("v.0", 1), ("v.1", 0)] {
+            let path = server.folder.appending("bricks").appending(brick).appending(name).string
+            #expect(set(path, "trusted.afr.v-client-\(other)", blame, blame.count, 0) == 0)
+        }
+    }
+
+    @Test func `A file of which nobody can tell whether it is in use is left alone`() async throws {
+        let server = try GlusterDaemon()
+        try server.addVolume("v", replicas: 2)
+        let hosts = [PoolSource.Host(name: server.address)]
+        let pool = try await GlusterFixture.pool(hosts, "v", directory: nil)
+        let volume = try await make("a", 4096, in: pool)
+        try split("a", server)
+        // What the client has seen before counts until it looks again.
+        let unreadable = await #expect(throws: StorageError.self) {
+            try await pool.inspect(volume, in: GlusterFixture.context())
+        }
+        #expect(unreadable?.code == .backendFailure)
+        let error = await #expect(throws: StorageError.self) { try await upload([1], to: volume, of: pool) }
+        #expect(error?.code == .backendFailure)
+        #expect(error?.message.contains("can't be told whether 'a' is in use") == true)
+        #expect(error?.message.contains("gluster volume heal v info") == true)
+    }
+
+    @Test func `An attribute that a volume doesn't know is told from a failure`() async throws {
+        let fixture = try await GlusterFixture()
+        try await fixture.make("a", 512)
+        let path = fixture.pool.source.path(of: "a")
+        try await fixture.pool.call("a test", GlusterFixture.context()) { volume throws(StorageError) in
+            #expect(try volume.text(of: "glusterfs.nonsense", at: path) == nil)
+            #expect(try volume.text(of: "user.nonsense", at: path) == nil)
+            #expect(try volume.isOpen(path) == false)
+            let missing = #expect(throws: StorageError.self) { try volume.isOpen(path + "x") }
+            #expect(missing?.code == .notFound)
+        }
     }
 
     @Test func `A server of IPv6 is reached, by each form of its address`() async throws {
