@@ -17,27 +17,13 @@ extension GlusterPool {
         }
         let connection = try await connections.connection(to: source, until: context.deadline)
         let what = "the files of '\(source.uri)'"
-        let results = await withTaskGroup(of: Result<[Volume], StorageError>.self) { group in
-            for _ in 0..<Listing.readers {
-                group.addTask {
-                    do throws(StorageError) {
-                        return .success(
-                            try await connection.call(what, until: context.deadline) { volume throws(StorageError) in
-                                try listing.takeVolumes(volume, source)
-                            })
-                    } catch {
-                        // The others needn't go on for a list that nobody gets.
-                        listing.stop()
-                        return .failure(error)
-                    }
-                }
-            }
-            var results: [Result<[Volume], StorageError>] = []
-            for await result in group { results.append(result) }
-            return results
-        }
         var snapshot = listing.snapshot
-        for result in results { snapshot.volumes += try result.get() }
+        snapshot.volumes = try await PartReaders(count: Listing.readers, stop: { listing.stop() }).read {
+            () async throws(StorageError) in
+            try await connection.call(what, until: context.deadline) { volume throws(StorageError) in
+                try listing.takeVolumes(volume, source)
+            }
+        }
         snapshot.volumes.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         return snapshot
     }

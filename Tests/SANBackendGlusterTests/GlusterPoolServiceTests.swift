@@ -1,5 +1,6 @@
 import SANEngine
 import SANHost
+import SANImages
 import SANModel
 import SANTestSupport
 import SystemPackage
@@ -170,6 +171,32 @@ import Testing
         #expect(try await fixture.pool.refresh(in: context).volumes.first?.definition.target.format == .raw)
     }
 
+    @Test func `A list that is cancelled is none, and the next one is whole`() async throws {
+        let fixture = try await GlusterFixture()
+        for index in 0..<40 { try await fixture.make("v\(index)", 512) }
+        let (pool, reached, gate) = (fixture.pool, Event(), Event())
+        let task = Task {
+            var context = GlusterFixture.context()
+            // It is asked for on the thread that begins the list, which goes on when the caller is back.
+            context.lastVolumes = {
+                reached.signal()
+                gate.wait()
+                return []
+            }
+            return try await pool.refresh(in: context)
+        }
+        try await withUninterruptedThread(named: "test") { reached.wait() }
+        task.cancel()
+        let result = await task.result
+        gate.signal()
+        let error = #expect(throws: StorageError.self) { try result.get() }
+        #expect(error?.code == .cancelled)
+        let deadline = Deadline.after(.seconds(60))
+        var volumes: [Volume]?
+        while volumes == nil, !deadline.hasPassed { volumes = try? await fixture.snapshot().volumes }  // asked again
+        #expect(volumes?.count == 40)
+    }
+
     /// A qcow2 header of 8 MiB with the backing file `base.raw`.
     private static let qcow2Header: [UInt8] = {
         var bytes = [UInt8](repeating: 0, count: 65_536)
@@ -257,6 +284,24 @@ import Testing
             try staging.publish(as: "living", Permissions(), on: volume)
         }
         #expect(try await fixture.snapshot().volumes.map(\.name) == ["living"])
+    }
+
+    @Test func `A cancelled allocation leaves nothing`() async throws {
+        let fixture = try await GlusterFixture()
+        let pool = fixture.pool
+        let plan = try CreationPlan(VolumeRequest(GlusterFixture.definition("new", 8192)))
+        let task = Task {
+            try await pool.publish("new", plan, GlusterFixture.context()) { staging throws(StorageError) in
+                try await pool.allocate(0..<4096, of: staging.file, GlusterFixture.context())
+                withUnsafeCurrentTask { $0?.cancel() }
+                try await pool.allocate(4096..<8192, of: staging.file, GlusterFixture.context())
+            }
+        }
+        let result = await task.result
+        let error = #expect(throws: StorageError.self) { try result.get() }
+        #expect(error?.code == .cancelled && error?.causes.isEmpty == true)
+        #expect(try LocalFolder(fixture.onBrick("")).names().isEmpty)
+        try await fixture.make("new", 512)
     }
 
     // MARK: Changing
