@@ -1,4 +1,5 @@
 import SANEngine
+import SANHost
 import SANModel
 import SANTestSupport
 import Testing
@@ -64,6 +65,51 @@ import Testing
             problems = try await pool.refresh(in: GlusterFixture.context()).problems
         }
         #expect(problems.isEmpty)
+    }
+
+    @Test func `While a brick that was away is healed, volumes are shown as they are and written as ever`() async throws
+    {
+        let server = try GlusterDaemon()
+        try server.addVolume("v", replicas: 3)
+        let pool = try await GlusterFixture.pool([PoolSource.Host(name: server.address)], "v", directory: nil)
+        let brick = server.folder.appending("bricks").appending("v.1")
+        let volume = try await make("a", 4096, in: pool)
+        try await upload(LocalEnds.pattern(4096), to: volume, of: pool)
+        try server.killBrick(of: "v", "v.1")
+        // What the brick misses: a new length, a new file, a header that was none.
+        var data = LocalEnds.pattern(24 << 20, salt: 7)
+        try await upload(data, to: volume, of: pool)
+        var definition = GlusterFixture.definition("q", ByteCount(1 << 30), format: .qcow2)
+        definition.target.compat = "1.1"
+        _ = try await pool.createVolume(VolumeRequest(definition), in: GlusterFixture.context())
+        try server.restartBrick(of: "v", "v.1")
+
+        let deadline = Deadline.after(.seconds(90))
+        var isWritten = false
+        var isHealed = false
+        while !isHealed || !isWritten, !deadline.hasPassed {
+            let volumes = try await pool.refresh(in: GlusterFixture.context()).volumes
+            #expect(volumes.map(\.name) == ["a", "q"] && volumes.allSatisfy { $0.problems.isEmpty })
+            #expect(volumes.map(\.definition.capacity) == [ByteCount(24 << 20), ByteCount(1 << 30)])
+            #expect(volumes.map(\.definition.target.format) == [.raw, .qcow2])
+            if !isWritten {
+                data = LocalEnds.pattern(24 << 20, salt: 9)
+                do throws(any Error) {
+                    try await upload(data, to: volume, of: pool)
+                    isWritten = true
+                } catch let error as StorageError {
+                    // Gluster has the file open for so long.
+                    #expect(error.code == .busy)
+                }
+            }
+            // Nobody asks the brick that lags behind.
+            if isWritten { #expect(try await download(volume, of: pool) == data) }
+            try server.heal("v")
+            isHealed =
+                try isWritten && LocalEnds.read(brick.appending("a")) == data
+                && LocalFolder(brick).names().contains("q")
+        }
+        #expect(isWritten && isHealed)
     }
 
     /// Two bricks that each say that the other one is wrong, as after each was away once: AFR's own marks (`trusted.afr.VOLUME-client-N`).

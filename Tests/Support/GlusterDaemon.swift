@@ -108,6 +108,9 @@ public final class GlusterDaemon: Sendable {
         throw TgtFailure("the brick of \(volume) isn't up after 30 seconds")
     }
 
+    /// Has the bricks of a volume healed soon; where its healer isn't up yet, later.
+    public func heal(_ volume: String) throws { _ = try run(["volume", "heal", volume]) }
+
     /// Makes the server hang, bricks excepted.
     public func pause() { process.signal(SIGSTOP) }
 
