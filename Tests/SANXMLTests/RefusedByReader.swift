@@ -89,6 +89,7 @@ let refusedByReader: Set<String> = [
     "secret-ephemeral-true.xml",
     "secret-private-1.xml",
     "secret-usage-ceph-empty.xml",
+    "secret-usage-volume-empty.xml",
     "secret-usage-ceph-with-target.xml",
     "secret-usage-iscsi-with-name.xml",
     "secret-usage-type-unknown.xml",

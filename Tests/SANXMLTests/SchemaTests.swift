@@ -63,7 +63,7 @@ import Testing
         ("iscsi-direct-device-eui.xml", "5:5", "Attribute 'path' of <device> can't be 'eui.02004567A425678D'"),
         ("device-remote-port-without-wwpn.xml", "3:5", "<capability> has no <wwpn>"),
         ("encryption-ivgen-without-name.xml", "4:3", "<ivgen> has no name"),
-        ("secret-usage-volume-not-absolute.xml", "3:5", "<volume> can't hold this text"),
+        ("secret-usage-vtpm-with-slash.xml", "3:5", "<name> can't hold"),
         ("auth-without-type.xml", "6:5", "add type='chap' or type='ceph'"),
         ("netfs-without-dir.xml", "3:3", "lacks something that it needs"),
         ("auth-with-password.xml", "6:5", "Attribute 'passwd' of <auth> isn't known"),
