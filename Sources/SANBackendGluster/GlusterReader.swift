@@ -87,8 +87,8 @@ struct GlusterReader {
 
     private func describe(_ name: String, _ status: GlusterStatus, _ header: ImageHeader) -> Volume {
         var definition = base(name, .network, status)
-        let problems = definition.take(
-            header, size: status.size, allocation: status.allocation, folder: source.path)
+        // As the header has it: an absolute name is none of the volume (QEMU takes it for a file of its host), and must not look like one.
+        let problems = definition.take(header, size: status.size, allocation: status.allocation, folder: nil)
         return Volume(definition, file: status.identity, problems: problems)
     }
 

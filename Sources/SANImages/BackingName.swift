@@ -4,15 +4,15 @@ import SANModel
 package enum BackingName {
     /// The path that a document shows.
     ///
-    /// A relative name is taken from the overlay's folder, lexically; `json:` and URIs stay as they are.
+    /// A relative name is taken from the overlay's folder, lexically, where there is one; `json:` and URIs stay as they are.
     ///
     /// - Returns: also whether the name is text; escapes stand for what isn't.
-    package static func path(of name: [UInt8], in folder: String) -> (path: String, isClean: Bool) {
+    package static func path(of name: [UInt8], in folder: String?) -> (path: String, isClean: Bool) {
         guard let text = String(validating: name, as: UTF8.self), text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
         else {
             return (String(decoding: name, as: UTF8.self).printable, false)
         }
-        return (resolve(text, in: folder), true)
+        return (folder.map { resolve(text, in: $0) } ?? text, true)
     }
 
     package static func resolve(_ name: String, in folder: String) -> String {

@@ -6,10 +6,10 @@ extension VolumeDefinition {
     /// - Parameters:
     ///   - size: of the file in bytes.
     ///   - allocation: of the blocks that it has, in bytes.
-    ///   - folder: what a relative name of a backing file is taken from.
+    ///   - folder: what a relative name of a backing file is taken from; nil to show it as the header has it.
     /// - Returns: what makes no sense in the header.
     package mutating func take(
-        _ header: ImageHeader, size: UInt64, allocation bytes: UInt64, folder: String
+        _ header: ImageHeader, size: UInt64, allocation bytes: UInt64, folder: String?
     ) -> [Problem] {
         capacity = header.spansFile ? ByteCount(size) : header.capacity
         allocation = ByteCount(bytes)

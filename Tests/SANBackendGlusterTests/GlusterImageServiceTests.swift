@@ -91,7 +91,7 @@ import Testing
         }
         let grown = try await resize(volume, to: 2 << 20)
         #expect(grown.definition.capacity == ByteCount(2 << 20))
-        #expect(grown.definition.backingStore?.path == "/\(fixture.folder)/base")
+        #expect(grown.definition.backingStore?.path == "base")
         let copy = fixture.local.appending("image")
         try LocalEnds.write(try await fixture.download(grown), to: copy)
         try LocalEnds.write(try LocalEnds.read(fixture.onBrick("base")), to: fixture.local.appending("base"))
@@ -99,9 +99,9 @@ import Testing
         try await qemu(["convert", "-f", "qcow2", "-O", "raw", copy.string, raw.string])
         let bytes = try LocalEnds.read(raw)
         #expect(bytes.prefix(1 << 20).allSatisfy { $0 == 0xEE } && bytes.dropFirst(1 << 20).allSatisfy { $0 == 0 })
-        let second = try await create("w", nil, .qcow2) {
-            $0.backingStore = BackingStore(path: "base", format: .raw)
-        }
+        // A document that was dumped makes another one.
+        let second = try await create("w", nil, .qcow2) { $0.backingStore = grown.definition.backingStore }
+        #expect(second.definition.backingStore == grown.definition.backingStore)
         #expect(second.definition.capacity == ByteCount(4 << 20))
     }
 
@@ -140,6 +140,12 @@ import Testing
             $0.backingStore = volume.definition.backingStore
         }
         #expect(clone.definition.backingStore?.path == name)
+        // Its document shows a file of the host, and isn't taken for one of the volume's when it is given back.
+        #expect(volume.definition.backingStore?.path == name)
+        let again = await #expect(throws: StorageError.self) {
+            try await create("d", nil, .qcow2) { $0.backingStore = volume.definition.backingStore }
+        }
+        #expect(again?.code == .invalidArgument && again?.message.contains("relative") == true)
     }
 
     @Test(arguments: [VolumeFormat.raw, .qcow2])
