@@ -117,22 +117,29 @@ final class RecordingRunner: CommandRunner {
 
 /// Runs programs, and before the next one does what a guest could do: writes another header into an image.
 final class MeddlingRunner: CommandRunner {
-    private let wanted = Mutex<(path: String, header: [UInt8])?>(nil)
+    private let wanted = Mutex<(@Sendable () throws -> Void)?>(nil)
     private let runner = SubprocessRunner()
 
+    /// Has a file begin otherwise.
     func meddle(with path: String, header: [UInt8]) {
-        wanted.withLock { $0 = (path, header) }
+        meddle {
+            let file = try FileDescriptor.open(FilePath(path), .writeOnly)
+            _ = try file.closeAfter { try file.writeAll(toAbsoluteOffset: 0, header) }
+        }
+    }
+
+    func meddle(_ body: @escaping @Sendable () throws -> Void) {
+        wanted.withLock { $0 = body }
     }
 
     func locate(_ tool: Tool) -> FilePath? { runner.locate(tool) }
 
     func run(_ command: Command, until deadline: Deadline) async throws(StorageError) -> CommandOutput {
-        if let (path, header) = wanted.withLock({ $0.take() }) {
+        if let body = wanted.withLock({ $0.take() }) {
             do {
-                let file = try FileDescriptor.open(FilePath(path), .writeOnly)
-                _ = try file.closeAfter { try file.writeAll(toAbsoluteOffset: 0, header) }
+                try body()
             } catch {
-                throw StorageError(.hostFailure, "The test can't write to \(path): \(error)")
+                throw StorageError(.hostFailure, "The test can't meddle: \(error)")
             }
         }
         return try await runner.run(command, until: deadline)

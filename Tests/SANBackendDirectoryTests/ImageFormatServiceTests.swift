@@ -172,6 +172,24 @@ import Testing
         }
     }
 
+    @Test func `An image that loses its name while it is resized is resized, and not the one that has the name then`()
+        async throws
+    {
+        let runner = MeddlingRunner()
+        let fixture = try await DirectoryFixture(commands: runner)
+        let volume = try await fixture.create("v", 1 << 20) { $0.target.format = .qcow2 }
+        try await run("qemu-img", ["create", "-q", "-f", "qcow2", fixture.path("other"), "1M"])
+        let (name, kept, other) = (fixture.path("v"), fixture.path("kept"), fixture.path("other"))
+        let before = try fixture.read("other")
+        runner.meddle {
+            #expect(rename(name, kept) == 0)
+            #expect(rename(other, name) == 0)
+        }
+        _ = try await fixture.pool.resizeVolume(volume, to: ResizeRequest(capacity: 2 << 20), in: fixture.context)
+        #expect(try fixture.read("v") == before)
+        #expect(try await fixture.volume("kept").definition.capacity == 2 << 20)
+    }
+
     /// Growing an overlay must neither open what its header names nor let a longer backing file show through.
     @Test func `An overlay grows without its backing file, and reads as zeros there`() async throws {
         let fixture = try await DirectoryFixture()

@@ -18,28 +18,29 @@ extension FileVolumes {
         }
         switch step {
         case .done(let change): return change
-        case .program(var resize, let zeros):
+        case .program(var resize, let file, let zeros):
             try await lending(zeros, context) { backing async throws(StorageError) in
                 resize.backing = backing
-                try await self.resize(volume, resize, in: context)
+                try await self.resize(volume, file, resize, in: context)
             }
             return .changed(try await inspect(volume, in: context.renewed))
         }
     }
 
+    /// Has the file changed that was judged, also where another one has its name by now.
     private func resize(
-        _ volume: Volume, _ resize: QemuImg.Resize, in context: OperationContext
+        _ volume: Volume, _ file: OpenFile, _ resize: QemuImg.Resize, in context: OperationContext
     ) async throws(StorageError) {
         let passphrase = try await context.passphrase(of: volume, for: resize)
+        defer { withExtendedLifetime(file) {} }
         try await QemuImg(commands: commands).resize(
-            .file(location.appending(volume.name)), resize, passphrase: passphrase,
-            until: resize.allocates ? .never : context.deadline)
+            .file(file.shared), resize, passphrase: passphrase, until: resize.allocates ? .never : context.deadline)
     }
 
     private enum ResizeStep {
         case done(Change<Volume>)
-        /// With what stands in for the backing file while the program runs.
-        case program(QemuImg.Resize, Staging?)
+        /// With the image's file, and what stands in for the backing file while the program runs.
+        case program(QemuImg.Resize, OpenFile, Staging?)
     }
 
     private func resizeInPlace(
@@ -66,7 +67,7 @@ extension FileVolumes {
             }
             return .done(.changed(try inspect(volume)))
         case .image(let resize):
-            return .program(resize, resize.shrinks ? nil : try zeros(toGrow: header, named: volume.name))
+            return .program(resize, file, resize.shrinks ? nil : try zeros(toGrow: header, named: volume.name))
         }
     }
 

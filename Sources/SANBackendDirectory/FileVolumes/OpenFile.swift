@@ -1,4 +1,5 @@
 import CLinux
+import SANHost
 import SANModel
 import SystemPackage
 
@@ -23,6 +24,9 @@ final class OpenFile: Sendable {
         // Errors of delayed writes are caught by fdatasync where they matter.
         _ = san_file_close(descriptor)
     }
+
+    /// By which a program that is started while this is open comes to the very file, whatever its name is by then.
+    var shared: FilePath { SharedFile.path(of: descriptor) }
 
     /// A second descriptor of the same open file.
     static func duplicate(_ descriptor: Int32, name: String) throws(StorageError) -> OpenFile {
