@@ -213,12 +213,12 @@ package struct QemuImg: Sendable {
         _ arguments: [String], _ passphrase: SecretBytes?, attempts: Int = 1, until deadline: Deadline
     ) async throws(StorageError) {
         try QemuImg.requireText(passphrase)
-        var input = QemuImg.input(passphrase)
-        defer { SecretBytes.wipe(&input) }
-        var output = try await commands.run(Command(.qemuImg, arguments, input: input), until: deadline)
+        var command = Command(.qemuImg, arguments, input: QemuImg.input(passphrase), isLeashed: true)
+        defer { SecretBytes.wipe(&command.input) }
+        var output = try await commands.run(command, until: deadline)
         var left = passphrase == nil ? 0 : attempts - 1
         while output.status != 0, left > 0 {
-            output = try await commands.run(Command(.qemuImg, arguments, input: input), until: deadline)
+            output = try await commands.run(command, until: deadline)
             left -= 1
         }
         guard output.status != 0 else { return }

@@ -7,15 +7,16 @@ import SystemPackage
 
 /// A second process for tests: it works on the same folders, and can be killed.
 ///
-/// usage: san-engine-probe define|cycle|start ROOT POOL [COUNT]
+/// usage: san-engine-probe define|cycle|start ROOT POOL [COUNT], copy FROM TO
 @main
 enum Probe {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4 else {
-            print("usage: san-engine-probe define|cycle|start ROOT POOL [COUNT]")
+            print("usage: san-engine-probe define|cycle|start ROOT POOL [COUNT], copy FROM TO")
             return
         }
+        if arguments[1] == "copy" { return try await copy(from: arguments[2], to: arguments[3]) }
         let root = FilePath(arguments[2])
         let name = arguments[3]
         let engine = StorageEngine(
@@ -30,6 +31,15 @@ enum Probe {
         case "cycle": try await cycle(engine, name, count: arguments.count > 4 ? Int(arguments[4]) ?? 1 : 1)
         default: _ = try await engine.startPool(name)
         }
+    }
+
+    /// Has a program copy one file to another, as one that writes data.
+    private static func copy(from origin: String, to target: String) async throws {
+        let command = Command(
+            Tool(name: "dd", package: "coreutils"), ["if=" + origin, "of=" + target, "bs=1"], isLeashed: true)
+        try say("begins")
+        let output = try await SubprocessRunner().run(command, until: .never)
+        try say(output.status)
     }
 
     /// Writes a line at once: a pipe would buffer what is printed.

@@ -1,6 +1,9 @@
+import Glibc
 import SANHost
 import SANModel
+import SANTestSupport
 import SANXML
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -73,5 +76,46 @@ struct ProcessTests {
         let changes = results.compactMap { Int($0.output.dropLast()) }.reduce(0, +)
         #expect(changes > 0 && changes.isMultiple(of: 2))
         #expect(try await fixture.engine.pool("p").state == .inactive)
+    }
+
+    @Test("a program that writes data ends with the process that runs it, however that ends")
+    func killedWriter() async throws {
+        let folder = try TemporaryFolder()
+        let (origin, target) = (folder.appending("origin").string, folder.appending("target").string)
+        try #require(mkfifo(origin, 0o600) == 0 && mkfifo(target, 0o600) == 0)
+        let ends = Mutex<(to: FileDescriptor, from: FileDescriptor)?>(nil)
+        _ = try await ProbeProcess(arguments: ["copy", origin, target]).kill(afterLines: 1) { _ in
+            // Each opening of a pipe's end waits for that of the other end.
+            let opened = try await blocking("dd to open its files") {
+                (try FileDescriptor.open(origin, .writeOnly), try FileDescriptor.open(target, .readOnly))
+            }
+            ends.withLock { $0 = opened }
+            _ = try opened.0.writeAll([7])
+            #expect(try await blocking("a byte") { try opened.1.readByte() } == 7)
+        }
+        let (to, from) = try #require(ends.withLock { $0 })
+        // Without a leash it reads on, and this end stays open.
+        let end = await Task { try await blocking("the end of dd") { try from.readByte() } }.result
+        try to.close()
+        #expect(try end.get() == nil)
+        try from.close()
+    }
+
+    /// A call that blocks, with a deadline.
+    private func blocking<Value: Sendable>(
+        _ what: String, _ body: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        let result = try await withBlockingThread(
+            named: "test", until: .after(.seconds(60)), waitingFor: what
+        ) { () throws(StorageError) in Result { try body() } }
+        return try result.get()
+    }
+}
+
+extension FileDescriptor {
+    /// Nil at the end.
+    fileprivate func readByte() throws -> UInt8? {
+        var byte: UInt8 = 0
+        return try withUnsafeMutableBytes(of: &byte) { try read(into: $0) } == 0 ? nil : byte
     }
 }

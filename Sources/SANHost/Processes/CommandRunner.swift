@@ -17,6 +17,7 @@ public struct Tool: Sendable, Hashable, CustomStringConvertible {
     public static let qemuImg = Tool(name: "qemu-img", package: "qemu-utils")
     public static let iscsiadm = Tool(name: "iscsiadm", package: "open-iscsi")
     public static let iscsid = Tool(name: "iscsid", package: "open-iscsi")
+    public static let setpriv = Tool(name: "setpriv", package: "util-linux")
     public static let systemdCreds = Tool(name: "systemd-creds", package: "systemd")
 }
 
@@ -32,16 +33,19 @@ public struct Command: Sendable {
     public var environment: [String: String]
     /// The most that is read from standard output before the run is an error.
     public var outputLimit: Int
+    /// Whether it has to end when this process is killed, as programs that write data have; see ``ProcessLeash``.
+    public var isLeashed: Bool
 
     public init(
         _ tool: Tool, _ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:],
-        outputLimit: Int = 1 << 20
+        outputLimit: Int = 1 << 20, isLeashed: Bool = false
     ) {
         self.tool = tool
         self.arguments = arguments
         self.input = input
         self.environment = environment
         self.outputLimit = outputLimit
+        self.isLeashed = isLeashed
     }
 }
 

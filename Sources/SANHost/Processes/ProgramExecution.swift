@@ -7,6 +7,8 @@ import SystemPackage
 struct ProgramExecution: Sendable {
     let command: Command
     let path: FilePath
+    /// What starts it with the leash on; nil without.
+    let leash: FilePath?
     let patience: Duration
 
     /// The most that is kept of standard error.
@@ -45,8 +47,9 @@ struct ProgramExecution: Sendable {
         for (name, value) in command.environment {
             if let key = Environment.Key(rawValue: name) { environment[key] = value }
         }
+        let arguments = leash == nil ? command.arguments : ProcessLeash.arguments(path, command.arguments)
         let outcome = try await Subprocess.run(
-            .path(path), arguments: Arguments(command.arguments), environment: .custom(environment),
+            .path(leash ?? path), arguments: Arguments(arguments), environment: .custom(environment),
             platformOptions: options,
             input: .fileDescriptor(try InputFile.make(of: command.input), closeAfterSpawningProcess: true),
             output: .sequence, error: .sequence

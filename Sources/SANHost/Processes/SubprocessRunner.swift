@@ -11,6 +11,7 @@ public struct SubprocessRunner: CommandRunner {
     private let folders: [FilePath]
     /// How long a program that has to end may take to do so before it is killed.
     private let patience: Duration
+    private let leash = ProcessLeash()
 
     public init(folders: [FilePath] = SubprocessRunner.folders, patience: Duration = .seconds(2)) {
         self.folders = folders
@@ -30,7 +31,8 @@ public struct SubprocessRunner: CommandRunner {
                 subject: .tool(command.tool.name))
         }
         if deadline.hasPassed { throw timedOut(command.tool) }
-        let execution = ProgramExecution(command: command, path: path, patience: patience)
+        let leash = command.isLeashed ? try await leash.program(of: self, until: deadline) : nil
+        let execution = ProgramExecution(command: command, path: path, leash: leash, patience: patience)
         let result = await withTaskGroup(of: Result<CommandOutput, StorageError>?.self) { group in
             group.addTask { await execution.result() }
             group.addTask {
