@@ -15,7 +15,7 @@ extension GlusterPool: VolumeData {
         try transfer.requireRange()
         let end = try TransferEnd(source)
         let file = try await open(volume, writing: true, context)
-        let length = end.remaining.map { min($0, transfer.length?.bytes ?? .max) } ?? transfer.length?.bytes
+        let length = transfer.length(of: end)
         if let length, length > UInt64(Int64.max) - transfer.offset.bytes { throw TransferRequest.outOfRange }
         let summary = try await GlusterAccess.transfer(file, size: .max, named: volume.name)
             .upload(end, transfer, length: length, in: context)

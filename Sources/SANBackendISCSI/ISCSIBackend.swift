@@ -88,7 +88,7 @@ public struct ISCSIBackend: StorageBackend, SourceDiscovery {
         guard !query.hosts.isEmpty else {
             throw StorageError(.invalidArgument, "A discovery needs the host of a target: give one")
         }
-        let authentication = try ISCSISource.checked(query.authentication)
+        let authentication = try CHAPResolution.checked(query.authentication, of: .iscsi)
         let credentials = try await CHAPResolution.credentials(
             for: authentication, target: nil, from: context.secrets)
         try credentials?.requireRecordable(authentication?.secret)

@@ -1,15 +1,15 @@
-import SANBlockVolumes
+public import SANBlockVolumes
 public import SANEngine
 import SANHost
 public import SANModel
 
 /// An `iscsi` pool that this host has active.
-public struct ISCSIPool: VolumeInspection {
+public struct ISCSIPool: VolumeInspection, BlockVolumePool {
     let name: String
     let source: ISCSISource
     /// open-iscsi's name of the interface that the pool's own sessions go through: what has it is ours to take away.
     let interface: String
-    let volumes: BlockVolumes
+    public let volumes: BlockVolumes
     let backend: ISCSIBackend
 
     var host: HostRoot { backend.host }

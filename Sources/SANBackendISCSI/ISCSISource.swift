@@ -29,19 +29,7 @@ struct ISCSISource: Sendable, Hashable {
         self.portals = portals
         target = try TargetName.checked(device.path)
         initiator = try source.initiator.map { name throws(StorageError) in try IQN(name).description }
-        authentication = try ISCSISource.checked(source.authentication)
-    }
-
-    /// - Throws: `invalid_argument` for another kind than CHAP.
-    static func checked(
-        _ authentication: PoolSource.Authentication?
-    ) throws(StorageError) -> PoolSource.Authentication? {
-        if let authentication, authentication.kind != .chap {
-            throw StorageError(
-                .invalidArgument,
-                "An iscsi pool authenticates with type 'chap' only, not with '\(authentication.kind.rawValue)'")
-        }
-        return authentication
+        authentication = try CHAPResolution.checked(source.authentication, of: .iscsi)
     }
 }
 

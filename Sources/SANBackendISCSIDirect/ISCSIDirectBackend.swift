@@ -56,7 +56,7 @@ public struct ISCSIDirectBackend: StorageBackend, SourceDiscovery {
             throw StorageError(.invalidArgument, "A discovery needs the host of a target: give one")
         }
         let initiator = try IQN(query.initiator ?? hostInitiator() ?? ISCSIDirectBackend.defaultInitiator)
-        let authentication = try ISCSIDirectSource.checked(query.authentication)
+        let authentication = try CHAPResolution.checked(query.authentication, of: .iscsiDirect)
         let credentials = try await CHAPResolution.credentials(
             for: authentication, target: nil, from: context.secrets)
         var sources: [PoolSource] = []

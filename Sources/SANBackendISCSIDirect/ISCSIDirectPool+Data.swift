@@ -17,14 +17,7 @@ extension ISCSIDirectPool: VolumeData {
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         let file = try TransferEnd(source)
-        let room = try Self.room(in: volume, for: transfer)
-        let length = file.remaining.map { min($0, transfer.length?.bytes ?? .max) } ?? transfer.length?.bytes
-        if let length, length > room {
-            throw StorageError(
-                .invalidArgument,
-                "'\(file.name)' has \(length) bytes and '\(volume.name.printable)' has room for \(room): nothing was written",
-                subject: .volume(volume.name.printable))
-        }
+        let length = try transfer.length(of: file, within: transfer.room(inUnit: volume), of: volume.name)
         var done: UInt64 = 0
         defer { file.leavePosition(after: done) }
         let counts = try await withDisk(volume, in: context) { session, geometry throws(StorageError) in
@@ -34,7 +27,7 @@ extension ISCSIDirectPool: VolumeData {
             let reader = SourceReader(
                 file: file, ring: ring, geometry: geometry.transfer, offset: transfer.offset.bytes, length: length,
                 skipsZeros: transfer.isSparse)
-            async let reading: Result<Void, StorageError> = Self.onThread("san-source") { reader.run() }
+            async let reading: Result<Void, StorageError> = TransferRing.onThread("san-source") { reader.run() }
             let written = try await session.run { connection throws(StorageError) in
                 var writer = UnitWriter(
                     RingSource(ring: ring), to: geometry, on: connection, methods: geometry.zeroMethods,
@@ -65,7 +58,7 @@ extension ISCSIDirectPool: VolumeData {
         _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         let file = try TransferEnd(sink)
-        let room = try Self.room(in: volume, for: transfer)
+        let room = try transfer.room(inUnit: volume)
         let length = transfer.length?.bytes ?? room
         let offset = transfer.offset.bytes
         let moved = try await withDisk(volume, in: context) { session, geometry throws(StorageError) in
@@ -73,7 +66,7 @@ extension ISCSIDirectPool: VolumeData {
             defer { ring.stop() }
             let writer = SinkWriter(
                 file: file, ring: ring, offset: offset, length: length, makesHoles: transfer.isSparse)
-            async let writing: Result<UInt64, StorageError> = Self.onThread("san-sink") {
+            async let writing: Result<UInt64, StorageError> = TransferRing.onThread("san-sink") {
                 () throws(StorageError) in try writer.run()
             }
             try await session.run { connection throws(StorageError) in
@@ -94,25 +87,6 @@ extension ISCSIDirectPool: VolumeData {
     }
 
     // MARK: Below
-
-    /// How many bytes there are from the request's offset on.
-    ///
-    /// - Throws: `invalid_argument` for a range that leaves the volume, `invalid_state` for a volume that is no disk.
-    private static func room(in volume: Volume, for transfer: TransferRequest) throws(StorageError) -> UInt64 {
-        let subject = StorageError.Subject.volume(volume.name.printable)
-        guard volume.unit?.deviceType == .disk, let capacity = volume.definition.capacity?.bytes, capacity > 0 else {
-            throw StorageError(
-                .invalidState, "'\(volume.name.printable)' isn't a disk whose size is known", subject: subject)
-        }
-        let end = transfer.offset.adding(transfer.length ?? 0)?.bytes ?? .max
-        guard transfer.offset.bytes <= capacity, end <= capacity else {
-            throw StorageError(
-                .invalidArgument,
-                "The range from \(transfer.offset) on leaves '\(volume.name.printable)', which has \(capacity) bytes",
-                subject: subject)
-        }
-        return capacity - transfer.offset.bytes
-    }
 
     /// Logs in, checks that the volume is still what was listed, and lends the session.
     func withDisk<Value: Sendable>(
@@ -144,20 +118,6 @@ extension ISCSIDirectPool: VolumeData {
         { connection throws(StorageError) in
             let reports = try LUNInterview.ask([geometry.lun], on: connection, until: .after(patience))
             if let report = reports.first { try VolumeIdentity.check(volume, against: report) }
-        }
-    }
-
-    /// Runs the local end on a thread of its own.
-    ///
-    /// Where the task is cancelled nobody waits for it: it ends with its next look at the ring.
-    private static func onThread<Value: Sendable>(
-        _ name: String, _ body: @escaping @Sendable () throws(StorageError) -> Value
-    ) async -> Result<Value, StorageError> {
-        do throws(StorageError) {
-            return .success(
-                try await withBlockingThread(named: name, until: .never, waitingFor: "the local end", body))
-        } catch {
-            return .failure(error)
         }
     }
 }

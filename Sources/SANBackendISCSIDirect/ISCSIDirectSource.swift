@@ -30,19 +30,7 @@ struct ISCSIDirectSource: Sendable, Hashable {
         portal = try Portal(iscsi: host)
         target = try IQN(device.path)
         self.initiator = try IQN(initiator)
-        authentication = try ISCSIDirectSource.checked(source.authentication)
-    }
-
-    /// - Throws: `invalid_argument` for another kind than CHAP.
-    static func checked(
-        _ authentication: PoolSource.Authentication?
-    ) throws(StorageError) -> PoolSource.Authentication? {
-        if let authentication, authentication.kind != .chap {
-            throw StorageError(
-                .invalidArgument,
-                "An iscsi-direct pool authenticates with type 'chap' only, not with '\(authentication.kind.rawValue)'")
-        }
-        return authentication
+        authentication = try CHAPResolution.checked(source.authentication, of: .iscsiDirect)
     }
 
     /// The endpoint of the pool's sessions, with the values of its secrets.

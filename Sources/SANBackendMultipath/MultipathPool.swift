@@ -1,13 +1,14 @@
-import SANBlockVolumes
+public import SANBlockVolumes
 public import SANEngine
 import SANHost
 public import SANModel
 
 /// An `mpath` pool that was started.
-public struct MultipathPool: VolumeInspection {
+public struct MultipathPool: VolumeInspection, BlockVolumePool {
     private let host: HostRoot
     private let mapper: any DeviceMapperAccess
-    let volumes: BlockVolumes
+    /// For the bytes of the maps: each is found again by its WWID, and every path of it is asked before the first byte.
+    public let volumes: BlockVolumes
 
     init(host: HostRoot, mapper: any DeviceMapperAccess, volumes: BlockVolumes) {
         self.host = host

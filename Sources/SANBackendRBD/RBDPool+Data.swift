@@ -18,14 +18,9 @@ extension RBDPool: VolumeData {
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         let file = try TransferEnd(source)
-        let length = file.remaining.map { min($0, transfer.length?.bytes ?? .max) } ?? transfer.length?.bytes
+        let length = transfer.length(of: file)
         let image = try await open(volume, isWriting: true, in: context) { capacity throws(StorageError) in
-            let room = try Self.room(in: volume, capacity, from: transfer.offset, transfer.length)
-            guard let length, length > room else { return }
-            throw StorageError(
-                .invalidArgument,
-                "'\(file.name)' has \(length) bytes and '\(volume.name.printable)' has room for \(room): nothing was written",
-                subject: .volume(volume.name.printable))
+            _ = try transfer.length(of: file, within: transfer.room(in: volume.name, of: capacity), of: volume.name)
         }
         let summary = try await image.upload(file, transfer, length: length, in: context)
         file.leavePosition(after: summary.bytes.bytes)
@@ -43,7 +38,7 @@ extension RBDPool: VolumeData {
     ) async throws(StorageError) -> TransferSummary {
         let file = try TransferEnd(sink)
         let image = try await open(volume, isWriting: false, in: context) { capacity throws(StorageError) in
-            _ = try Self.room(in: volume, capacity, from: transfer.offset, transfer.length)
+            _ = try transfer.room(in: volume.name, of: capacity)
         }
         let length = transfer.length?.bytes ?? image.geometry.capacity - transfer.offset.bytes
         let summary = try await image.download(to: file, transfer, length: length, in: context)
@@ -94,21 +89,5 @@ extension RBDPool: VolumeData {
             try check(capacity)
             return ImageAccess(image, isDecrypted: passphrase != nil).transfer(capacity: capacity)
         }
-    }
-
-    /// How many bytes there are from an offset on.
-    ///
-    /// - Throws: `invalid_argument` for a range that leaves the image.
-    private static func room(
-        in volume: Volume, _ capacity: UInt64, from offset: ByteCount, _ length: ByteCount?
-    ) throws(StorageError) -> UInt64 {
-        let end = offset.adding(length ?? 0)?.bytes ?? .max
-        guard offset.bytes <= capacity, end <= capacity else {
-            throw StorageError(
-                .invalidArgument,
-                "The range from \(offset) on leaves '\(volume.name.printable)', which has \(capacity) bytes",
-                subject: .volume(volume.name.printable))
-        }
-        return capacity - offset.bytes
     }
 }

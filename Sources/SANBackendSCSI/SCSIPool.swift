@@ -1,13 +1,13 @@
-import SANBlockVolumes
+public import SANBlockVolumes
 public import SANEngine
 import SANHost
 public import SANModel
 
 /// A `scsi` pool that this host has active.
-public struct SCSIPool: VolumeInspection {
+public struct SCSIPool: VolumeInspection, BlockVolumePool {
     let name: String
     let adapter: Adapter
-    let volumes: BlockVolumes
+    public let volumes: BlockVolumes
     let backend: SCSIBackend
 
     var host: HostRoot { backend.host }

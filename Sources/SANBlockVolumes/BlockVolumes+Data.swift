@@ -20,14 +20,7 @@ extension BlockVolumes {
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         let file = try TransferEnd(source)
-        let room = try Self.room(in: volume, for: transfer)
-        let length = file.remaining.map { min($0, transfer.length?.bytes ?? .max) } ?? transfer.length?.bytes
-        if let length, length > room {
-            throw StorageError(
-                .invalidArgument,
-                "'\(file.name)' has \(length) bytes and '\(volume.name.printable)' has room for \(room): nothing was written",
-                subject: .volume(volume.name.printable))
-        }
+        let length = try transfer.length(of: file, within: transfer.room(inUnit: volume), of: volume.name)
         let target = try await open(volume, .exclusiveWrite, in: context)
         try target.refuse(file)
         let summary = try await target.upload(file, transfer, length: length, in: context)
@@ -44,7 +37,7 @@ extension BlockVolumes {
         _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         let file = try TransferEnd(sink)
-        let room = try Self.room(in: volume, for: transfer)
+        let room = try transfer.room(inUnit: volume)
         let length = transfer.length?.bytes ?? room
         let target = try await open(volume, .read, in: context)
         try target.refuse(file)
@@ -62,7 +55,7 @@ extension BlockVolumes {
     public func wipe(
         _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
-        _ = try Self.room(in: volume, for: TransferRequest())
+        _ = try TransferRequest().room(inUnit: volume)
         return try await open(volume, .exclusiveWrite, in: context).wipe(algorithm, in: context)
     }
 
@@ -75,25 +68,6 @@ extension BlockVolumes {
             named: "san-block-open", until: context.deadline,
             waitingFor: "the device of '\(volume.name.printable)', which may have lost its paths"
         ) { () throws(StorageError) in try opening.open() }
-    }
-
-    /// How many bytes there are from the request's offset on.
-    ///
-    /// - Throws: `invalid_argument` for a range that leaves the volume, `invalid_state` for a volume that is no disk.
-    static func room(in volume: Volume, for transfer: TransferRequest) throws(StorageError) -> UInt64 {
-        let subject = StorageError.Subject.volume(volume.name.printable)
-        guard volume.unit?.deviceType == .disk, let capacity = volume.definition.capacity?.bytes, capacity > 0 else {
-            throw StorageError(
-                .invalidState, "'\(volume.name.printable)' isn't a disk whose size is known", subject: subject)
-        }
-        let end = transfer.offset.adding(transfer.length ?? 0)?.bytes ?? .max
-        guard transfer.offset.bytes <= capacity, end <= capacity else {
-            throw StorageError(
-                .invalidArgument,
-                "The range from \(transfer.offset) on leaves '\(volume.name.printable)', which has \(capacity) bytes",
-                subject: subject)
-        }
-        return capacity - transfer.offset.bytes
     }
 }
 

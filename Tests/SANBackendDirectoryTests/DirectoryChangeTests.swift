@@ -372,7 +372,7 @@ import Testing
         let fixture = try await DirectoryFixture()
         try fixture.write("origin", [1, 2, 3])
         let origin = VolumeRequest.Origin(
-            volume: try await fixture.volume("origin"), pool: LatePool(pool: fixture.pool))
+            volume: try await fixture.volume("origin"), pool: OpaquePool(pool: fixture.pool, isLate: true))
         var context = fixture.context
         context.deadline = .after(.seconds(6))
         let request = VolumeRequest(VolumeDefinition(name: "copy"), origin: origin)
@@ -395,9 +395,11 @@ import Testing
     }
 }
 
-/// A pool whose data comes when the operation's deadline has passed.
-private struct LatePool: VolumeData {
+/// A pool whose data comes through streams only.
+struct OpaquePool: VolumeData {
     let pool: DirectoryPool
+    /// Whether it comes when the operation's deadline has passed.
+    var isLate = false
 
     func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         try await pool.refresh(in: context)
@@ -412,34 +414,13 @@ private struct LatePool: VolumeData {
     func download(
         _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
-        do { try await Task.sleep(until: context.deadline.instant, clock: .continuous) } catch {
-            throw StorageError(.cancelled, "")
+        if isLate {
+            do { try await Task.sleep(until: context.deadline.instant, clock: .continuous) } catch {
+                throw StorageError(.cancelled, "")
+            }
         }
         return try await pool.download(volume, to: sink, transfer, in: context)
     }
-
-    func wipe(
-        _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
-    ) async throws(StorageError) -> TransferSummary { throw StorageError(.unsupported, "") }
-}
-
-/// A pool whose data comes through streams only.
-struct OpaquePool: VolumeData {
-    let pool: DirectoryPool
-
-    func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
-        try await pool.refresh(in: context)
-    }
-
-    func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> { .unchanged(()) }
-
-    func upload(
-        _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
-    ) async throws(StorageError) -> TransferSummary { throw StorageError(.unsupported, "") }
-
-    func download(
-        _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
-    ) async throws(StorageError) -> TransferSummary { try await pool.download(volume, to: sink, transfer, in: context) }
 
     func wipe(
         _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext

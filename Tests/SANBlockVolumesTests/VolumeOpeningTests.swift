@@ -95,9 +95,9 @@ import Testing
         let volume = try volumes.volume(of: try tree.addDisk("sda", "8:0", at: "0:0:0:1"))
         for (offset, length) in [(1 << 20 + 1, nil), (0, 1 << 20 + 1), (UInt64.max, 2)] as [(UInt64, UInt64?)] {
             let transfer = TransferRequest(offset: ByteCount(offset), length: length.map { ByteCount($0) })
-            #expect(throws: StorageError.self) { _ = try BlockVolumes.room(in: volume, for: transfer) }
+            #expect(throws: StorageError.self) { _ = try transfer.room(inUnit: volume) }
         }
-        #expect(try BlockVolumes.room(in: volume, for: TransferRequest(offset: 1)) == 1 << 20 - 1)
+        #expect(try TransferRequest(offset: 1).room(inUnit: volume) == 1 << 20 - 1)
     }
 
     @Test func aCDROMIsNotWritten() async throws {

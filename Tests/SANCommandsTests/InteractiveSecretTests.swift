@@ -42,41 +42,40 @@ struct InteractiveSecretTests {
         }
     }
 
-    private func lab() async throws -> CommandLab {
+    /// Has a secret's value asked for on a terminal, and lends what there is while it is.
+    private func asking(
+        _ body: (CommandLab, Terminal, MemorySink, Task<Int32, Never>) async throws -> Void
+    ) async throws {
         let lab = try CommandLab()
         let document = "<secret><usage type='iscsi'><target>demo</target></usage></secret>"
         #expect(try await lab.run("secret define -", input: document).code == 0)
-        return lab
+        let terminal = try Terminal()
+        defer { terminal.close() }
+        let errors = MemorySink(isTerminal: true)
+        let console = lab.console(input: terminal.line, errors: errors, isInteractive: true)
+        let work = Task { await lab.run(["secret", "set-value", "iscsi:demo", "--interactive"], on: console) }
+        await errors.waitFor("Value of iscsi:demo: ")
+        try await body(lab, terminal, errors, work)
     }
 
     @Test("nothing is shown, the newline is no part of it, and the echo is on again", .timeLimit(.minutes(2)))
     func typed() async throws {
-        let lab = try await lab()
-        let terminal = try Terminal()
-        defer { terminal.close() }
-        let errors = MemorySink(isTerminal: true)
-        let console = lab.console(input: terminal.line, errors: errors, isInteractive: true)
-        let work = Task { await lab.run(["secret", "set-value", "iscsi:demo", "--interactive"], on: console) }
-        await errors.waitFor("Value of iscsi:demo: ")
-        #expect(!terminal.hasEcho)
-        _ = try terminal.keyboard.writeAll("s3cret\n".utf8)
-        #expect(await work.value == 0)
-        #expect(terminal.hasEcho && !errors.text.contains("s3cret"))
-        #expect(try await lab.run("secret get-value iscsi:demo").output == "s3cret")
+        try await asking { lab, terminal, errors, work in
+            #expect(!terminal.hasEcho)
+            _ = try terminal.keyboard.writeAll("s3cret\n".utf8)
+            #expect(await work.value == 0)
+            #expect(terminal.hasEcho && !errors.text.contains("s3cret"))
+            #expect(try await lab.run("secret get-value iscsi:demo").output == "s3cret")
+        }
     }
 
     @Test("cancelled while it is asked for: the echo is on again, nothing is stored", .timeLimit(.minutes(2)))
     func cancelled() async throws {
-        let lab = try await lab()
-        let terminal = try Terminal()
-        defer { terminal.close() }
-        let errors = MemorySink(isTerminal: true)
-        let console = lab.console(input: terminal.line, errors: errors, isInteractive: true)
-        let work = Task { await lab.run(["secret", "set-value", "iscsi:demo", "--interactive"], on: console) }
-        await errors.waitFor("Value of iscsi:demo: ")
-        work.cancel()
-        #expect(await work.value == 130)
-        #expect(terminal.hasEcho)
-        #expect(try await lab.run("secret get-value iscsi:demo").code == 66)
+        try await asking { (lab, terminal, _, work) async throws in
+            work.cancel()
+            #expect(await work.value == 130)
+            #expect(terminal.hasEcho)
+            #expect(try await lab.run("secret get-value iscsi:demo").code == 66)
+        }
     }
 }

@@ -110,14 +110,9 @@ struct OpenISCSI: Sendable {
     func makeRecord(
         _ target: String, _ portal: TargetPortal, interface: String, until deadline: Deadline
     ) async throws(StorageError) {
-        _ = try await result(
-            Command(
-                .iscsiadm,
-                [
-                    "--mode", "node", "--op", "new", "--targetname", target, "--portal",
-                    "\(portal.portal),\(portal.group)", "--interface", interface,
-                ]), "make a record of \(target.printable)", until: deadline
-        ).get()
+        try await onRecord(
+            ["--op", "new"], target, portal, interface: interface, "make a record of \(target.printable)",
+            until: deadline)
     }
 
     /// Logs in to one portal, and returns when the session is up.
@@ -126,28 +121,27 @@ struct OpenISCSI: Sendable {
     func logIn(
         _ target: String, _ portal: TargetPortal, interface: String, until deadline: Deadline
     ) async throws(StorageError) {
-        _ = try await result(
-            Command(
-                .iscsiadm,
-                [
-                    "--mode", "node", "--targetname", target, "--portal", "\(portal.portal),\(portal.group)",
-                    "--interface", interface, "--login",
-                ]), "log in to \(target.printable) at \(portal)", until: deadline
-        ).get()
+        try await onRecord(
+            ["--login"], target, portal, interface: interface, "log in to \(target.printable) at \(portal)",
+            until: deadline)
     }
 
     /// Asks iscsid for a session, and doesn't wait for it.
     func requestLogin(
         _ target: String, _ portal: TargetPortal, interface: String, until deadline: Deadline
     ) async throws(StorageError) {
-        _ = try await result(
-            Command(
-                .iscsiadm,
-                [
-                    "--mode", "node", "--targetname", target, "--portal", "\(portal.portal),\(portal.group)",
-                    "--interface", interface, "--login", "--no_wait",
-                ]), "log in to \(target.printable) at \(portal)", until: deadline
-        ).get()
+        try await onRecord(
+            ["--login", "--no_wait"], target, portal, interface: interface,
+            "log in to \(target.printable) at \(portal)", until: deadline)
+    }
+
+    /// Works on the record of one portal and interface.
+    private func onRecord(
+        _ verb: [String], _ target: String, _ portal: TargetPortal, interface: String, _ purpose: String,
+        until deadline: Deadline
+    ) async throws(StorageError) {
+        let record = ["--targetname", target, "--portal", "\(portal.portal),\(portal.group)", "--interface", interface]
+        _ = try await result(Command(.iscsiadm, ["--mode", "node"] + record + verb), purpose, until: deadline).get()
     }
 
     /// Logs out of every session to a target that was made through an interface.

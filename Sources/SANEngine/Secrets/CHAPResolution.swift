@@ -28,6 +28,21 @@ public enum CHAPResolution {
         return CHAPCredentials(initiator: initiator, target: try split(value, of: .usage(name)))
     }
 
+    /// What a pool of iSCSI authenticates with.
+    ///
+    /// - Throws: `invalid_argument` for another kind than CHAP.
+    public static func checked(
+        _ authentication: PoolSource.Authentication?, of type: PoolType
+    ) throws(StorageError) -> PoolSource.Authentication? {
+        if let authentication, authentication.kind != .chap {
+            throw StorageError(
+                .invalidArgument,
+                "An \(type.rawValue) pool authenticates with type 'chap' only, not with '\(authentication.kind.rawValue)'"
+            )
+        }
+        return authentication
+    }
+
     /// The usage name of the secret that proves the target.
     package static func mutualUsage(of reference: SecretReference, target: String?) -> String? {
         switch reference {

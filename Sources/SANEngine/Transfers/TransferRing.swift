@@ -160,4 +160,18 @@ package final class TransferRing: Sendable {
         _ = Poll.wait([.init(descriptor: local.descriptor, events: Poll.readable)], until: nil)
         local.drain()
     }
+
+    /// Runs the local side on a thread of its own.
+    ///
+    /// Where the task is cancelled nobody waits for it: it ends with its next look at the ring.
+    package static func onThread<Value: Sendable>(
+        _ name: String, _ body: @escaping @Sendable () throws(StorageError) -> Value
+    ) async -> Result<Value, StorageError> {
+        do throws(StorageError) {
+            return .success(
+                try await withBlockingThread(named: name, until: .never, waitingFor: "the local end", body))
+        } catch {
+            return .failure(error)
+        }
+    }
 }

@@ -32,7 +32,7 @@ package struct VolumeTransfer<Target: RequestTarget>: Sendable {
         let reader = SourceReader(
             file: file, ring: ring, geometry: geometry, offset: transfer.offset.bytes, length: length,
             skipsZeros: transfer.isSparse)
-        async let reading: Result<Void, StorageError> = VolumeTransfer.onThread("san-source") { reader.run() }
+        async let reading: Result<Void, StorageError> = TransferRing.onThread("san-source") { reader.run() }
         let counts = try await run(stop) { queue throws(StorageError) in
             var writer = RequestWriter(
                 RingSource(ring: ring), to: queue, methods: [.punch, .write], stop: stop, patience: context.patience
@@ -58,7 +58,7 @@ package struct VolumeTransfer<Target: RequestTarget>: Sendable {
         let ring = try TransferRing(size: geometry.chunk, limit: VolumeTransfer.buffers, storage: stop.wake)
         defer { ring.stop() }
         let writer = SinkWriter(file: file, ring: ring, offset: offset, length: length, makesHoles: transfer.isSparse)
-        async let writing: Result<UInt64, StorageError> = VolumeTransfer.onThread("san-sink") {
+        async let writing: Result<UInt64, StorageError> = TransferRing.onThread("san-sink") {
             () throws(StorageError) in try writer.run()
         }
         try await run(stop) { queue throws(StorageError) in
@@ -137,19 +137,5 @@ package struct VolumeTransfer<Target: RequestTarget>: Sendable {
             stop.request()
         }
         return try result.get()
-    }
-
-    /// Runs the local end on a thread of its own.
-    ///
-    /// Where the task is cancelled nobody waits for it: it ends with its next look at the ring.
-    private static func onThread<Value: Sendable>(
-        _ name: String, _ body: @escaping @Sendable () throws(StorageError) -> Value
-    ) async -> Result<Value, StorageError> {
-        do throws(StorageError) {
-            return .success(
-                try await withBlockingThread(named: name, until: .never, waitingFor: "the local end", body))
-        } catch {
-            return .failure(error)
-        }
     }
 }

@@ -1,8 +1,12 @@
 public import SANEngine
 public import SANModel
 
-// The bytes of the maps; each is found again by its WWID, and every path of it is asked before the first byte.
-extension MultipathPool: VolumeData {
+/// A pool whose volumes are block devices of this host: their bytes are moved in the same way, whatever brought the devices.
+public protocol BlockVolumePool: VolumeData {
+    var volumes: BlockVolumes { get }
+}
+
+extension BlockVolumePool {
     public func upload(
         _ source: DataEnd, to volume: Volume, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
