@@ -90,6 +90,8 @@ extension FileVolumes {
                 } else {
                     try compare(status, in: folder, with: volume)
                 }
+                // Between this look and the next call another file can take the name, as there is no unlink of what is open. To move it into
+                // a private folder first would leave it there when we are killed, for the next sweep to remove.
                 let isFolder = status.kind == .folder
                 let removed = unsafe san_file_remove(folder.descriptor, name.text, isFolder ? 1 : 0)
                 try check(removed, cannot: "delete", folder.path(of: name.text))

@@ -84,8 +84,10 @@ extension FileVolumes {
             let isFrozen = try await blocking(context) { () throws(StorageError) in
                 try freeze(file, status.size, header, origin, in: staging)
             }
+            // Open until QEMU is done: it is given the file that was judged, not what has its name by then.
+            defer { withExtendedLifetime(file) {} }
             try await convert(
-                files.location.appending(origin.name), header.format.driver, isFrozen: isFrozen, staging, plan,
+                file.shared, header.format.driver, isFrozen: isFrozen, staging, plan,
                 passphrase, in: context)
             try await grow(staging, plan, Filled(header, size: status.size), in: context)
         }
