@@ -13,7 +13,7 @@ package struct FileName: Sendable, Hashable, CustomStringConvertible {
         guard FileName.isUsable(text) else {
             throw StorageError(
                 .invalidArgument,
-                "'\(text.printable)' can't be the name of a volume: 1 to 255 bytes without '/' and control characters, not '.' or '..'",
+                "'\(text.printable)' can't be the name of a volume: 1 to 255 bytes without '/' and control characters, not '.' or '..', and nothing that begins with '\(FileName.privatePrefix)'",
                 subject: .volume(text.printable))
         }
         self.text = text

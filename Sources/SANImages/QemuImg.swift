@@ -54,7 +54,7 @@ package struct QemuImg: Sendable {
         }
     }
 
-    /// - Parameter encryption: of a target that is there, in QEMU's words; see ``blockNode(_:format:frozen:backing:encryption:)``.
+    /// - Parameter passphrase: of the target: it is opened with that, or made with it.
     package func convert(
         _ conversion: Conversion, passphrase: SecretBytes?, until deadline: Deadline
     ) async throws(StorageError) {

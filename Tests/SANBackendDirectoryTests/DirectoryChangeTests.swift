@@ -367,6 +367,25 @@ import Testing
         }
     }
 
+    /// Before its data is copied: a copy that takes hours isn't thrown away for it.
+    @Test func `A copy that can't get its capacity is refused at once`() async throws {
+        let fixture = try await DirectoryFixture(commands: RecordingRunner())
+        let image = try #require(HandMadeImage.all.first { $0.format == "luks" })
+        try fixture.write("origin", image.bytes)
+        #expect(truncate(fixture.path("origin"), Int(image.fileSize)) == 0)
+        let origin = try await fixture.volume("origin")
+        var definition = origin.definition
+        definition.name = "copy"
+        definition.capacity = 1 << 40
+        let progress = LastProgress()
+        await expect(.unsupported) {
+            try await fixture.pool.createVolume(
+                VolumeRequest(definition, origin: .init(volume: origin, pool: fixture.pool)),
+                in: DirectoryFixture.context(progress: progress))
+        }
+        #expect(progress.value.total == nil)
+    }
+
     /// An operation's deadline bounds waits, not the time that data takes.
     @Test func `A copy that took longer than the deadline still gets its name`() async throws {
         let fixture = try await DirectoryFixture()

@@ -14,8 +14,8 @@ extension FileVolumes {
             let named = try folder.status(of: name.text)
             guard named.kind != .link else {
                 throw StorageError(
-                    .unsupported, "'\(name.text)' is a link: use the volume that it leads to",
-                    subject: .volume(name.text))
+                    .unsupported, "'\(name.text.printable)' is a link: use the volume that it leads to",
+                    subject: .volume(name.text.printable))
             }
             try requireFile(named, name)
             let file = try folder.open(name.text, flags)
@@ -31,7 +31,8 @@ extension FileVolumes {
     private func requireFile(_ status: FileStatus, _ name: FileName) throws(StorageError) {
         guard status.kind == .file else {
             throw StorageError(
-                .unsupported, "'\(name.text)' isn't a file, so it has no data of its own", subject: .volume(name.text))
+                .unsupported, "'\(name.text.printable)' isn't a file, so it has no data of its own",
+                subject: .volume(name.text.printable))
         }
     }
 

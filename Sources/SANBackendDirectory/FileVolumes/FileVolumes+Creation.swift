@@ -20,7 +20,9 @@ extension FileVolumes {
                 try await make(staging, plan, passphrase, in: context)
             }
             // A volume that has its name is there: from here on nobody is told that it was cancelled.
-            if Task.isCancelled { throw StorageError(.cancelled, "Cancelled before '\(plan.name.text)' got its name") }
+            if Task.isCancelled {
+                throw StorageError(.cancelled, "Cancelled before '\(plan.name.text.printable)' got its name")
+            }
             // The data may have taken longer than the operation's deadline.
             let context = context.renewed
             return try await shielded { () async throws(StorageError) in
@@ -34,7 +36,7 @@ extension FileVolumes {
             if error.code != .timedOut { await end(staging, context) }
             guard error.subject.values[.tool] != nil else { throw error }
             var said = error
-            said.message = "'\(path.printable)/\(plan.name.text)' wasn't made: \(error.message)"
+            said.message = "'\(path.printable)/\(plan.name.text.printable)' wasn't made: \(error.message)"
             throw said
         }
     }

@@ -41,6 +41,7 @@ extension FileVolumes {
         }
         try header.refuseExternalData(of: origin)
         try plan.requireSecret(of: origin, header)
+        try requireGrowth(plan, Filled(header, size: status.size))
         if plan.copies(header) {
             if files.location != location, let backing = header.backing, backing.name.first != UInt8(ascii: "/") {
                 throw StorageError(
@@ -48,7 +49,7 @@ extension FileVolumes {
                     "'\(origin.name.printable)' names its backing file relative to its own folder: it can't be copied into another",
                     subject: .volume(origin.name.printable))
             }
-            let copied = try await TransferMonitor.run(on: "'\(plan.name.text)'", in: context) {
+            let copied = try await TransferMonitor.run(on: "'\(plan.name.text.printable)'", in: context) {
                 monitor throws(StorageError) in
                 let copy = try monitor.asking { () throws(StorageError) in
                     let copy = try staging.makeFile()
@@ -87,8 +88,7 @@ extension FileVolumes {
             // Open until QEMU is done: it is given the file that was judged, not what has its name by then.
             defer { withExtendedLifetime(file) {} }
             try await convert(
-                file.shared, header.format.driver, isFrozen: isFrozen, staging, plan,
-                passphrase, in: context)
+                file.shared, header.format.driver, isFrozen: isFrozen, staging, plan, passphrase, in: context)
             try await grow(staging, plan, Filled(header, size: status.size), in: context)
         }
     }
@@ -101,6 +101,9 @@ extension FileVolumes {
         var isRaw = false
         if case .raw = plan.kind { isRaw = true }
         if !isRaw { try plan.requireConversion() }
+        if let size = origin.definition.capacity {
+            try requireGrowth(plan, Filled(.spanningFile(.raw), size: size.bytes))
+        }
         let name = isRaw ? Staging.volume : Staging.origin
         let file = try await blocking(context) { () throws(StorageError) in
             let file = try staging.makeFile(name)
@@ -158,11 +161,29 @@ extension FileVolumes {
         }
     }
 
+    /// Refuses what couldn't get the capacity that was asked for, before its data is copied.
+    private func requireGrowth(_ plan: CreationPlan, _ filled: Filled) throws(StorageError) {
+        guard let wanted = plan.capacity, wanted > filled.capacity else { return }
+        let what: String
+        switch plan.kind {
+        case .folder, .raw: return
+        case .image("luks", _), .copy: what = "A \(plan.format)"
+        case .image:
+            guard filled.header.encryption != nil || plan.secret != nil else { return }
+            what = "An encrypted"
+        }
+        throw StorageError(
+            .unsupported,
+            "\(what) copy has the capacity of its origin, which is \(filled.capacity): resize it afterwards",
+            subject: .volume(plan.name.text))
+    }
+
     /// Gives the copy the capacity that was asked for, where that is more than its origin's.
     private func grow(
         _ staging: Staging, _ plan: CreationPlan, _ filled: Filled, in context: OperationContext
     ) async throws(StorageError) {
         guard let wanted = plan.capacity, wanted > filled.capacity else { return }
+        try requireGrowth(plan, filled)
         let header = filled.header
         let context = context.renewed
         switch plan.kind {
@@ -174,16 +195,8 @@ extension FileVolumes {
                 guard try file.status().size < wanted.bytes else { return }
                 try file.truncate(to: wanted.bytes)
             }
-        case .image("luks", _), .copy:
-            throw StorageError(
-                .unsupported, "A \(plan.format) copy has the capacity of its origin: resize it afterwards",
-                subject: .volume(plan.name.text))
+        case .image("luks", _), .copy: return
         case .image(let format, _):
-            guard header.encryption == nil, plan.secret == nil else {
-                throw StorageError(
-                    .unsupported, "An encrypted copy has the capacity of its origin: resize it afterwards",
-                    subject: .volume(plan.name.text))
-            }
             let standIn = try await blocking(context) { () throws(StorageError) -> Staging? in
                 plan.copies(header) ? try zeros(toGrow: header, named: plan.name.text) : nil
             }

@@ -60,8 +60,8 @@ extension FileVolumes {
             guard transfer.offset.bytes <= size else {
                 throw StorageError(
                     .invalidArgument,
-                    "The offset \(transfer.offset) is behind the end of '\(volume.name)', which has \(size) bytes",
-                    subject: .volume(volume.name))
+                    "The offset \(transfer.offset) is behind the end of '\(volume.name.printable)', which has \(size) bytes",
+                    subject: .volume(volume.name.printable))
             }
             let count = min(transfer.length?.bytes ?? .max, size - transfer.offset.bytes)
             var pump = try DataPump(
