@@ -16,14 +16,13 @@ public struct RBDPool: ActivePool, VolumeInspection {
     /// - Throws: `not_found` for a Ceph pool or namespace that isn't there, `authentication_failed`, `permission_denied`, `timed_out`,
     ///   `unavailable`, `backend_failure`.
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
-        let (deadline, showsUsage, logger) = (context.deadline, showsUsage, context.logger)
-        return try await withConnection(in: context, waitingFor: "the images of '\(source.place)'") {
-            connection throws(StorageError) in
+        let (deadline, showsUsage) = (context.deadline, showsUsage)
+        let (scan, seen, unread, times, rest) = try await withConnection(
+            in: context, waitingFor: "the images of '\(source.place)'"
+        ) { connection throws(StorageError) in
             let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage)
-            let (findings, times) = try scan.run()
-            logger.debug("\(findings.count) images of '\(source.place)': \(times)")
+            let (findings, unread, times) = try scan.run()
             var snapshot = PoolSnapshot()
-            snapshot.volumes = Self.volumes(findings, connection)
             snapshot.trashCount = try connection.trashCount()
             do throws(StorageError) {
                 let usage = try connection.usage()
@@ -34,8 +33,15 @@ public struct RBDPool: ActivePool, VolumeInspection {
                 // The images can be used all the same, by a user who may not ask the monitors for instance.
                 snapshot.problems.append(Problem(error))
             }
-            return snapshot
+            return (scan, findings, unread, times, snapshot)
         }
+        context.logger.debug("\(seen.count) images of '\(source.place)': \(times)")
+        async let names = scan.parentNames(of: seen)
+        let findings = await scan.read(unread, seen)
+        var snapshot = rest
+        snapshot.volumes = Self.volumes(findings, scan.connection, await names)
+        guard !Task.isCancelled else { throw StorageError(.cancelled, "The refresh was cancelled") }
+        return snapshot
     }
 
     /// Nothing is left on the host; the connection closes.
@@ -69,7 +75,7 @@ public struct RBDPool: ActivePool, VolumeInspection {
         let id = try image.id()
         let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage)
         let findings = try scan.findings(of: [ListedImage(name: name, id: id)])
-        guard var volume = volumes(findings, connection).first else {
+        guard var volume = volumes(findings, connection, scan.parentName(of: findings)).first else {
             throw StorageError(.notFound, "There is no image '\(name.printable)'", subject: .volume(name.printable))
         }
         // Format 1 has none.
@@ -85,16 +91,14 @@ public struct RBDPool: ActivePool, VolumeInspection {
         return volume
     }
 
-    private static func volumes(_ findings: [ImageScan.Finding], _ connection: ClusterConnection) -> [Volume] {
-        let names = Dictionary(findings.map { ($0.image.id, $0.image.name) }) { first, _ in first }
-        var parents: [ImageHeader.Parent: String] = [:]
-        return findings.map { finding in
+    private static func volumes(
+        _ findings: [ImageScan.Finding], _ connection: ClusterConnection, _ names: [ParentImage: String]
+    ) -> [Volume] {
+        findings.map { finding in
             var volume = volume(finding, connection)
-            if case .success(let header) = finding.header, let parent = header.parent {
-                // One question for all clones of an image.
-                let name = parents[parent] ?? parentName(parent, connection, names)
-                parents[parent] = name
-                volume.parent = name
+            if let parent = finding.parent {
+                let parent = ParentImage(parent)
+                volume.parent = connection.path(of: parent, named: names[parent])
             }
             return volume
         }
@@ -154,22 +158,6 @@ public struct RBDPool: ActivePool, VolumeInspection {
             volume.problems.append(Problem(error.about(.volume, shown)))
             return nil
         }
-    }
-
-    /// The parent's path where it is in this namespace, of whatever pool; else its pool and id.
-    private static func parentName(
-        _ parent: ImageHeader.Parent, _ connection: ClusterConnection, _ names: [String: String]
-    ) -> String {
-        let isNear = parent.namespace == connection.source.namespace
-        if isNear, parent.pool == connection.poolID, let name = names[parent.image] {
-            return connection.source.path(of: name)
-        }
-        let pool = connection.poolName(of: parent.pool) ?? "pool \(parent.pool)"
-        let place = parent.namespace.isEmpty ? pool : "\(pool)/\(parent.namespace)"
-        if isNear, let name = connection.imageName(of: parent.image, pool: parent.pool) {
-            return "\(place)/\(name)"
-        }
-        return "\(place), image id \(parent.image)"
     }
 
     // MARK: Threads

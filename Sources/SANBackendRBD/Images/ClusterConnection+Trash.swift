@@ -128,9 +128,8 @@ extension ClusterConnection {
     /// `trash_state_set` of the class `rbd` (Ceph's `cls_rbd.cc`): the id, the new state and the one that it is to have, each state in one byte.
     private func refuseRestore(of trashed: TrashedVolume) throws(StorageError) {
         let (normal, removing): (UInt8, UInt8) = (0, 2)
-        let length = UInt32(clamping: trashed.id.utf8.count)
-        let input = [UInt8].ceph(UInt64(length)).prefix(4) + trashed.id.utf8 + [removing, normal]
-        let calls = ClassCalls([.init(method: "trash_state_set", input: Array(input), limit: 16)])
+        let input = [UInt8].ceph(trashed.id) + [removing, normal]
+        let calls = ClassCalls([.init(method: "trash_state_set", input: input, limit: 16)])
         let sent = calls.start(on: "rbd_trash", self)
         let result = sent < 0 ? sent : calls.wait().result
         guard result < 0 else { return }

@@ -40,4 +40,9 @@ extension [UInt8] {
     static func ceph(_ number: UInt64) -> [UInt8] {
         stride(from: UInt64(0), to: 64, by: 8).map { UInt8(truncatingIfNeeded: number >> $0) }
     }
+
+    /// A text as Ceph encodes it.
+    static func ceph(_ text: String) -> [UInt8] {
+        Array([UInt8].ceph(UInt64(text.utf8.count)).prefix(4)) + text.utf8
+    }
 }

@@ -46,17 +46,33 @@ extension ClusterConnection {
         }
     }
 
-    /// The image's name by its id, from the directory of a pool of the cluster, in the connection's namespace; nil where it isn't there; blocks.
-    func imageName(of id: String, pool: Int64? = nil) -> String? {
-        let length = UInt32(clamping: id.utf8.count)
-        let input = [UInt8].ceph(UInt64(length)).prefix(4) + id.utf8
-        let calls = ClassCalls([.init(method: "dir_get_name", input: Array(input), limit: 4096)])
-        guard calls.start(on: "rbd_directory", self, pool: pool) >= 0, let answer = calls.wait().answers.first ?? nil
-        else {
-            return nil
+    /// How many names are asked for at once.
+    private static let window = 64
+
+    /// Names of images by their ids, from the directory of a pool of the cluster, in the connection's namespace; blocks.
+    ///
+    /// - Parameter found: gets the place of each id that is there, and its name.
+    /// - Throws: what the pool answers: after that it isn't asked any more.
+    func imageNames(
+        of ids: [String], pool: Int64, found: (_ index: Int, _ name: String) -> Void
+    ) throws(StorageError) {
+        for start in stride(from: 0, to: ids.count, by: ClusterConnection.window) {
+            let asked = (start..<min(start + ClusterConnection.window, ids.count)).map { index in
+                let calls = ClassCalls([.init(method: "dir_get_name", input: .ceph(ids[index]), limit: 4096)])
+                return (index, calls, calls.start(on: "rbd_directory", self, pool: pool))
+            }
+            for (index, calls, sent) in asked {
+                let outcome = sent < 0 ? ClassCalls.Outcome(result: sent, answers: []) : calls.wait()
+                if CephFailure(outcome.result).errno == .noSuchFileOrDirectory { continue }
+                guard outcome.result >= 0 else {
+                    throw CephFailure(outcome.result).error(cannot: "read the names of images in another pool")
+                }
+                guard let answer = outcome.answers.first ?? nil else { continue }
+                var decoder = CephDecoder(answer)
+                guard let name = try? decoder.text() else { continue }  // the id is shown instead
+                found(index, name)
+            }
         }
-        var decoder = CephDecoder(answer)
-        return try? decoder.text()  // the id is shown instead
     }
 
     /// The name of another pool of the cluster; nil where there is none of that number.

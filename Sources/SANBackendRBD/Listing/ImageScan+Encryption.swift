@@ -4,42 +4,62 @@ import SANModel
 // Which images are encrypted: those that begin with a header of LUKS. Their first objects are read, many at a time; librbd itself is asked
 // where these don't hold what the image begins with.
 extension ImageScan {
-    /// Looks at the beginning of each image.
+    /// Whose beginnings are yet to be looked at, and how; by their places among the findings.
+    struct Unread: Sendable {
+        /// By their first objects.
+        var objects: [Int] = []
+        /// Through librbd.
+        var opened: [Int] = []
+        /// Clones without a first object of their own.
+        var clones: [(index: Int, parent: ImageHeader.Parent)] = []
+    }
+
+    /// Looks at the beginning of each.
     ///
     /// What can't be looked at is that image's failure: an encrypted image that is taken for a plain one is written over.
-    func readBeginnings(_ findings: inout [Finding]) throws(StorageError) {
-        let all = findings
-        var news: [(index: Int, luks: Result<ImageLUKS?, StorageError>)] = []
-        var (marked, asked, children): ([Int], [Int], [(index: Int, parent: ImageHeader.Parent)]) = ([], [], [])
-        let indices = all.indices.filter { index in
-            // What is left of an image begins with nothing by now, whatever it was.
-            guard case .success(let header) = all[index].header, !all[index].image.isLeftover else { return false }
-            if all[index].image.id.isEmpty || !header.knowsPlace { asked.append(index) }
-            return !all[index].image.id.isEmpty && header.knowsPlace
-        }
-        try readFirst(ImageLUKS.mark.count, of: indices, all, window: ImageScan.window) { index, header, outcome in
+    ///
+    /// - Parameter found: gets each answer as soon as it is known.
+    func readBeginnings(
+        _ unread: Unread, _ findings: [Finding],
+        found: (Int, Result<ImageLUKS?, StorageError>) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        var unread = unread
+        try readObjects(&unread, findings, found: found)
+        for index in unread.opened { try found(index, try askLibrbd(findings[index].image)) }
+        try inherit(unread.clones, findings, found)
+    }
+
+    /// Reads the first objects, and leaves for librbd what these don't tell.
+    func readObjects(
+        _ unread: inout Unread, _ findings: [Finding],
+        found: (Int, Result<ImageLUKS?, StorageError>) throws(StorageError) -> Void
+    ) throws(StorageError) {
+        let indices = unread.objects
+        unread.objects = []
+        var (opened, clones, marked) = (unread.opened, unread.clones, [Int]())
+        try readFirst(ImageLUKS.mark.count, of: indices, findings, window: ImageScan.window) {
+            index, header, outcome throws(StorageError) in
             switch FirstBytes(outcome, of: header) {
-            case .plain: break
+            case .plain: try found(index, .success(nil))
             case .marked: marked.append(index)
-            case .askedFor: asked.append(index)
-            case .inherited(let parent): children.append((index, parent))
-            case .clonesOwn: news.append((index, .success(.unreadable)))
-            case .failed(let result): news.append((index, .failure(unread(result, all[index].image))))
+            case .askedFor: opened.append(index)
+            case .inherited(let parent): clones.append((index, parent))
+            case .clonesOwn: try found(index, .success(.unreadable))
+            case .failed(let result): try found(index, .failure(unreadable(result, findings[index].image)))
             }
         }
+        (unread.opened, unread.clones) = (opened, clones)
         // An answer of each takes 128 KiB.
-        try readFirst(ImageLUKS.headerLength, of: marked, all, window: 8) { index, header, outcome in
+        try readFirst(ImageLUKS.headerLength, of: marked, findings, window: 8) {
+            index, header, outcome throws(StorageError) in
             guard outcome.result >= 0, let answer = outcome.answers.first ?? nil else {
-                news.append((index, .failure(unread(outcome.result, all[index].image))))
+                try found(index, .failure(unreadable(outcome.result, findings[index].image)))
                 return
             }
             // What was the mark before is something else by now.
-            guard answer.starts(with: ImageLUKS.mark) else { return }
-            news.append((index, .success(ImageLUKS(answer, imageSize: header.size) ?? .unreadable)))
+            let isLUKS = answer.starts(with: ImageLUKS.mark)
+            try found(index, .success(isLUKS ? ImageLUKS(answer, imageSize: header.size) ?? .unreadable : nil))
         }
-        for index in asked { news.append((index, try askLibrbd(all[index].image))) }
-        try inherit(children, all) { news.append(($0, $1)) }
-        for (index, luks) in news { findings[index].luks = luks }
     }
 
     /// What a clone without a first object of its own begins with: what its parent does, as far as the clone reaches into it.
@@ -47,7 +67,7 @@ extension ImageScan {
     /// One clone of each kind is opened, where it isn't written to just then.
     private func inherit(
         _ children: [(index: Int, parent: ImageHeader.Parent)], _ findings: [Finding],
-        _ found: (Int, Result<ImageLUKS?, StorageError>) -> Void
+        _ found: (Int, Result<ImageLUKS?, StorageError>) throws(StorageError) -> Void
     ) throws(StorageError) {
         var beginnings = ClonesBeginnings()
         let origins = try origins(of: children, findings)
@@ -55,11 +75,11 @@ extension ImageScan {
             guard case .success(let header) = findings[index].header else { continue }
             let image = findings[index].image
             if let shared = beginnings.answer(for: image.name, of: origin, size: header.size) {
-                found(index, shared)
+                try found(index, shared)
                 continue
             }
             let luks = try askLibrbd(image)
-            found(index, luks)
+            try found(index, luks)
             try beginnings.learn(luks, of: origin) { () throws(StorageError) in
                 try inherits(index, from: origin, findings)
             }
@@ -106,7 +126,7 @@ extension ImageScan {
         }
     }
 
-    private func unread(_ result: Int32, _ image: ListedImage) -> StorageError {
+    private func unreadable(_ result: Int32, _ image: ListedImage) -> StorageError {
         let action = "read the beginning of the image '\(image.name.printable)'"
         // An answer that makes no sense is EIO.
         return CephFailure(result < 0 ? result : -5).error(cannot: action).about(.volume, image.name.printable)
@@ -114,15 +134,15 @@ extension ImageScan {
 
     private func readFirst(
         _ count: Int, of indices: [Int], _ findings: [Finding], window: Int,
-        _ body: (Int, ImageHeader, ClassCalls.Outcome) -> Void
+        _ body: (Int, ImageHeader, ClassCalls.Outcome) throws(StorageError) -> Void
     ) throws(StorageError) {
         let pool = connection.poolID
         try ask(indices, [ClassCalls.Call(method: nil, input: [], limit: count)], window: window) { index in
             guard case .success(let header) = findings[index].header else { return nil }
             return (header.firstObject(of: findings[index].image.id, in: pool), header.dataPool)
-        } answered: { index, outcome in
+        } answered: { index, outcome throws(StorageError) in
             guard let outcome, case .success(let header) = findings[index].header else { return }
-            body(index, header, outcome)
+            try body(index, header, outcome)
         }
     }
 }
@@ -165,5 +185,33 @@ enum FirstBytes: Sendable, Hashable {
         } else {
             self = bytes == ImageLUKS.mark ? .marked : bytes == ImageLUKS.clonesMark ? .clonesOwn : .plain
         }
+    }
+}
+
+extension ImageScan.Unread {
+    /// All that can be looked at.
+    init(_ findings: [ImageScan.Finding]) {
+        for index in findings.indices {
+            // What is left of an image begins with nothing by now, whatever it was.
+            guard case .success(let header) = findings[index].header, !findings[index].image.isLeftover else {
+                continue
+            }
+            if findings[index].image.id.isEmpty || !header.knowsPlace {
+                opened.append(index)
+            } else {
+                objects.append(index)
+            }
+        }
+    }
+
+    /// Takes out those whose data is in another pool.
+    mutating func leaveDistant(_ findings: [ImageScan.Finding]) -> [Int] {
+        let distant = objects.filter { index in
+            guard case .success(let header) = findings[index].header else { return false }
+            return header.dataPool != nil
+        }
+        let left = Set(distant)
+        objects.removeAll { left.contains($0) }
+        return distant
     }
 }

@@ -25,9 +25,11 @@ struct ImageScan {
     /// How much memory the answers of object maps may take at once, as one of a large image takes megabytes.
     private static let mapMemory = 16 << 20
 
-    /// - Returns: how long each part took, too.
+    /// Looks at what is in the connection's own pool.
+    ///
+    /// - Returns: whose beginning is yet to be looked at, and how long each part took, too.
     /// - Throws: what listing throws; `timed_out`. An image that can't be read is one finding with its error.
-    func run() throws(StorageError) -> (findings: [Finding], times: ScanTimes) {
+    func run() throws(StorageError) -> (findings: [Finding], unread: Unread, times: ScanTimes) {
         var times = ScanTimes()
         let images = try times.measure("names") { () throws(StorageError) in try connection.images() }
         var findings = try times.measure("headers") { () throws(StorageError) in try headers(of: images) }
@@ -37,15 +39,23 @@ struct ImageScan {
             findings.removeAll { $0.isGone && !left.contains([$0.image.name, $0.image.id]) }
         }
         if wantsUsage { try times.measure("usage") { () throws(StorageError) in try readMaps(&findings) } }
-        try times.measure("encryption") { () throws(StorageError) in try readBeginnings(&findings) }
-        return (findings, times)
+        let unread = try times.measure("encryption") { () throws(StorageError) in
+            var unread = Unread(findings)
+            let distant = unread.leaveDistant(findings)
+            let all = findings
+            try readObjects(&unread, all) { findings[$0].luks = $1 }
+            unread.objects = distant
+            return unread
+        }
+        return (findings, unread, times)
     }
 
-    /// The same for images that were listed already.
+    /// All of it, for images that were listed already.
     func findings(of images: [ListedImage]) throws(StorageError) -> [Finding] {
         var findings = try headers(of: images)
         if wantsUsage { try readMaps(&findings) }
-        try readBeginnings(&findings)
+        let all = findings
+        try readBeginnings(Unread(all), all) { findings[$0].luks = $1 }
         return findings
     }
 
@@ -91,7 +101,8 @@ struct ImageScan {
     ///   - answered: gets nil for what wasn't asked.
     func ask<Subject>(
         _ subjects: [Subject], _ calls: [ClassCalls.Call], window: Int,
-        object: (Subject) -> (name: String, pool: Int64?)?, answered: (Subject, ClassCalls.Outcome?) -> Void
+        object: (Subject) -> (name: String, pool: Int64?)?,
+        answered: (Subject, ClassCalls.Outcome?) throws(StorageError) -> Void
     ) throws(StorageError) {
         let slots = (0..<min(subjects.count, window)).map { _ in ClassCalls(calls) }
         // The results of the sends; what isn't sent isn't waited for.
@@ -108,7 +119,7 @@ struct ImageScan {
                 result < 0
                     ? ClassCalls.Outcome(result: result, answers: []) : slots[index % slots.count].wait()
             }
-            answered(subject, outcome)
+            try answered(subject, outcome)
             if index + slots.count < subjects.count { send(index + slots.count) }
         }
     }
@@ -200,6 +211,11 @@ struct ImageScan {
 extension ImageScan.Finding {
     fileprivate init(image: ListedImage, header: Result<ImageHeader, StorageError>) {
         self.init(image: image, header: header, usage: nil, luks: .success(nil))
+    }
+
+    /// What a clone stands on.
+    var parent: ImageHeader.Parent? {
+        if case .success(let header) = header { header.parent } else { nil }
     }
 
     fileprivate var isGone: Bool {

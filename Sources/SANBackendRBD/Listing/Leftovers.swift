@@ -20,9 +20,7 @@ enum TrashObject {
 
     /// - Parameter last: the id after which to go on; empty for the beginning.
     static func call(after last: String) -> ClassCalls.Call {
-        let length = [UInt8].ceph(UInt64(last.utf8.count)).prefix(4)
-        return ClassCalls.Call(
-            method: "trash_list", input: length + Array(last.utf8) + [UInt8].ceph(UInt64(page)), limit: 4 << 20)
+        ClassCalls.Call(method: "trash_list", input: .ceph(last) + .ceph(UInt64(page)), limit: 4 << 20)
     }
 
     /// What of an answer is left of images; how many entries it has, and the last one's id.

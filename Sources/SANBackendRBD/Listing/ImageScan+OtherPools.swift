@@ -1,0 +1,130 @@
+import SANModel
+
+// What other pools and namespaces hold of a pool's images: their data, and what their clones stand on. Each of them may be silent; that costs
+// what it would have told, and not the list.
+extension ImageScan {
+    /// For how long a pool may say nothing.
+    private static let silence: Duration = .seconds(5)
+
+    /// A pool and namespace.
+    struct Place: Sendable, Hashable {
+        var pool: Int64
+        var namespace: String
+
+        /// What an image that is moved between pools stands on isn't told by its header.
+        static let anywhere = Place(pool: -1, namespace: "")
+    }
+
+    /// Ends what ``run()`` began: looks at the beginnings that are left, where each pool answers.
+    func read(_ unread: Unread, _ findings: [Finding]) async -> [Finding] {
+        let parents = Dictionary(
+            findings.map { ($0.image.id, $0.parent) }, uniquingKeysWith: { first, _ in first })
+        let clones = Dictionary(unread.clones.map { ($0.index, $0.parent) }, uniquingKeysWith: { first, _ in first })
+        let (objects, opened) = (Set(unread.objects), Set(unread.opened))
+        let all = unread.objects + unread.opened + unread.clones.map(\.index)
+        let questions = Dictionary(grouping: all) { places(of: findings[$0], parents) }
+        let answers = await Inquiry<Result<ImageLUKS?, StorageError>>.run(
+            questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
+        ) { indices, note throws(StorageError) in
+            let unread = Unread(
+                objects: indices.filter { objects.contains($0) }, opened: indices.filter { opened.contains($0) },
+                clones: indices.compactMap { index in clones[index].map { (index, $0) } })
+            try readBeginnings(unread, findings) { index, luks throws(StorageError) in
+                note(index, luks)
+                // The others there would be waited for as long.
+                if case .failure(let error) = luks, error.code == .timedOut { throw error }
+            }
+        }
+        var findings = findings
+        for index in all { findings[index].luks = answers[index] ?? .failure(unanswered(findings[index].image)) }
+        return findings
+    }
+
+    private func unanswered(_ image: ListedImage) -> StorageError {
+        let name = image.name.printable
+        return StorageError(
+            .timedOut,
+            "The beginning of the image '\(name)' wasn't read: the Ceph pool of its data, or of what it stands on, doesn't answer",
+            subject: .volume(name))
+    }
+
+    /// Where else than in the connection's place that is what an image begins with.
+    private func places(of finding: Finding, _ parents: [String: ImageHeader.Parent?]) -> Set<Place> {
+        guard case .success(let header) = finding.header else { return [] }
+        var places: Set<Place> = header.features.contains(.migrating) ? [.anywhere] : []
+        if let pool = header.dataPool { places.insert(Place(pool: pool, namespace: connection.source.namespace)) }
+        // As long as its parents are in this list theirs are known; librbd has no more than 16 of them.
+        var parent = header.parent
+        for _ in 0..<16 {
+            guard let image = parent else { break }
+            let place = Place(pool: image.pool, namespace: image.namespace)
+            if place != here { places.insert(place) }
+            parent = place == here ? parents[image.image] ?? nil : nil
+        }
+        return places
+    }
+
+    private var here: Place { Place(pool: connection.poolID, namespace: connection.source.namespace) }
+
+    // MARK: Names
+
+    /// The names of the images that the clones among others stand on; what can't be learned is left out.
+    ///
+    /// Those in other namespaces aren't asked for.
+    func parentNames(of findings: [Finding]) async -> [ParentImage: String] {
+        var names = known(findings)
+        let wanted = Array(Set(findings.compactMap { $0.parent.map { ParentImage($0) } }))
+            .filter { $0.namespace == here.namespace && names[$0] == nil }
+        let questions = Dictionary(grouping: wanted.indices) { wanted[$0].pool }
+        let answers = await Inquiry<String>.run(
+            questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
+        ) { indices, note throws(StorageError) in
+            guard let first = indices.first else { return }
+            let ids = indices.map { wanted[$0].image }
+            try connection.imageNames(of: ids, pool: wanted[first].pool) { note(indices[$0], $1) }
+        }
+        for (index, name) in answers { names[wanted[index]] = name }
+        return names
+    }
+
+    /// The same where librbd has just opened the clone, and with it what it stands on; blocks.
+    func parentName(of findings: [Finding]) -> [ParentImage: String] {
+        var names: [ParentImage: String] = [:]
+        for parent in findings.compactMap({ $0.parent.map { ParentImage($0) } })
+        where parent.namespace == here.namespace {
+            let ids = [parent.image]
+            try? connection.imageNames(of: ids, pool: parent.pool) { names[parent] = $1 }  // the id is shown instead
+        }
+        return names
+    }
+
+    /// The images that are listed themselves.
+    private func known(_ findings: [Finding]) -> [ParentImage: String] {
+        Dictionary(
+            findings.map { finding in
+                (ParentImage(pool: here.pool, namespace: here.namespace, image: finding.image.id), finding.image.name)
+            }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+/// An image that clones stand on, whatever its snapshot.
+struct ParentImage: Sendable, Hashable {
+    var pool: Int64
+    var namespace: String
+    var image: String
+}
+
+extension ParentImage {
+    init(_ parent: ImageHeader.Parent) {
+        self.init(pool: parent.pool, namespace: parent.namespace, image: parent.image)
+    }
+}
+
+extension ClusterConnection {
+    /// An image's path where its name is known; else its place and id.
+    func path(of image: ParentImage, named name: String?) -> String {
+        let pool = image.pool == poolID ? source.pool : poolName(of: image.pool) ?? "pool \(image.pool)"
+        let place = image.namespace.isEmpty ? pool : "\(pool)/\(image.namespace)"
+        return name.map { "\(place)/\($0)" } ?? "\(place), image id \(image.image)"
+    }
+}
