@@ -34,7 +34,7 @@ extension RBDPool {
                 isWhole = false
             }
             if isWhole { try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection, call) }
-            return try connection.remove(volume.name, call) ? .changed(()) : .unchanged(())
+            return try connection.remove(volume, call) ? .changed(()) : .unchanged(())
         }
     }
 
@@ -79,11 +79,16 @@ extension ClusterConnection {
         }
     }
 
-    /// Removes an image without snapshots, or what is left of one.
+    /// Removes an image without snapshots, or what is left of one, as long as its name is still that of the image that was listed.
     ///
     /// - Returns: false where there is none.
-    fileprivate func remove(_ name: String, _ call: LongCall) throws(StorageError) -> Bool {
-        let shown = name.printable
+    func remove(_ volume: Volume, _ call: LongCall) throws(StorageError) -> Bool {
+        let (name, shown) = (volume.name, volume.name.printable)
+        // Looked at last of all: librbd removes by name, and another client may have made that name anew while the snapshots went.
+        let ids = try imageIDs(of: name)
+        guard ids.allSatisfy({ $0 == volume.image?.id }) else { throw OpenImage.isAnother(volume) }
+        // One of format 1 has none.
+        if ids.isEmpty, volume.image?.id.isEmpty == false { return false }
         let left = call.left
         try call.proceed(
             leaving: StorageError(

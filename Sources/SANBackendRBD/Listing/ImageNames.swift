@@ -46,6 +46,33 @@ extension ClusterConnection {
         }
     }
 
+    /// The ids that a name stands for, as its own object and the directory say; they are one, but where an image is half made or half deleted.
+    ///
+    /// - Returns: empty for a name that nothing has, and for an image of format 1.
+    func imageIDs(of name: String) throws(StorageError) -> [String] {
+        var ids: [String] = []
+        let calls = [
+            ("rbd_id." + name, ClassCalls.Call(method: "get_id", input: [], limit: 256)),
+            ("rbd_directory", ClassCalls.Call(method: "dir_get_id", input: .ceph(name), limit: 256)),
+        ]
+        for (object, call) in calls {
+            let calls = ClassCalls([call])
+            let sent = calls.start(on: object, self)
+            let outcome = sent < 0 ? ClassCalls.Outcome(result: sent, answers: []) : calls.wait()
+            if CephFailure(outcome.result).errno == .noSuchFileOrDirectory { continue }
+            let action = "look for the id of the image '\(name.printable)'"
+            guard outcome.result >= 0 else { throw CephFailure(outcome.result).error(cannot: action) }
+            do throws(DamagedAnswer) {
+                guard let answer = outcome.answers.first ?? nil else { throw DamagedAnswer() }
+                var decoder = CephDecoder(answer)
+                ids.append(try decoder.text())
+            } catch {
+                throw StorageError(.backendFailure, "Can't \(action): the answer makes no sense")
+            }
+        }
+        return ids
+    }
+
     /// How many names are asked for at once.
     private static let window = 64
 
