@@ -101,22 +101,32 @@ struct RBDFixture {
     func whileOpen(_ name: String, isLocked: Bool = false, _ body: () async throws -> Void) async throws {
         let source = try RBDSource(definition())
         let connections = ClusterConnections()
-        let connection = try await connections.connection(to: source, in: context())
-        let image = try await withThread {
-            let image = ImageAccess(try OpenImage(name, readOnly: false, connection))
-            let chunk = TransferChunk(offset: 0, length: 512, buffer: TransferBuffer(count: 512))
-            if isLocked { _ = try image.perform(.write(chunk)) }
-            return image
+        func result() async throws -> Result<Void, any Error> {
+            let connection = try await connections.connection(to: source, in: context())
+            let image = try await withThread {
+                let image = ImageAccess(try OpenImage(name, readOnly: false, connection))
+                let chunk = TransferChunk(offset: 0, length: 512, buffer: TransferBuffer(count: 512))
+                if isLocked { _ = try image.perform(.write(chunk)) }
+                return image
+            }
+            let result: Result<Void, any Error>
+            do {
+                result = .success(try await body())
+            } catch {
+                result = .failure(error)
+            }
+            try await withThread { image.close() }
+            return result
         }
-        let result: Result<Void, any Error>
+        let outcome: Result<Void, any Error>
         do {
-            result = .success(try await body())
+            outcome = try await result()
         } catch {
-            result = .failure(error)
+            outcome = .failure(error)
         }
-        try await withThread { image.close() }
-        connections.forget(source)
-        try result.get()
+        // librados must not be at work when the process ends.
+        _ = await connections.forget(source)?.value()
+        try outcome.get()
     }
 
     /// Lends an open image, by a client of its own.
