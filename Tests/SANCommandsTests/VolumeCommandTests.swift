@@ -386,6 +386,38 @@ struct VolumeCommandTests {
         #expect(errors.text.contains("caused by: The volume isn't wiped: "))
     }
 
+    @Test("a purge of the trash that is cancelled tells what is gone, and how far it was", .timeLimit(.minutes(2)))
+    func cancelledPurge() async throws {
+        let lab = try await lab([1, 2, 3].map { CommandLab.unit($0, capacity: 64 << 20, wwid: nil) })
+        for unit in 1...3 { #expect(try await lab.run("volume trash move unit:0:0:\(unit)").code == 0) }
+        lab.storage.state.withLock { $0.stuckEntry = "id2" }
+        let (output, errors) = (MemorySink(), MemorySink())
+        let console = lab.console(input: .standardInput, output: output, errors: errors)
+        let line = ["-o", "json", "volume", "trash", "purge", "san", "--yes", "--progress", "json"]
+        let work = Task { await lab.run(line, on: console) }
+        await errors.waitFor(#""done":67108864,"total":201326592"#)
+        work.cancel()
+        #expect(await work.value == 130)
+        #expect(output.text.contains("\"id\": \"id1\"") && output.text.contains("\"code\": \"cancelled\""))
+        for id in ["id2", "id3"] { #expect(!output.text.contains("\"id\": \"\(id)\"")) }
+        #expect(try await lab.run("-o json pool info san").output.contains("\"trash\": 2,"))
+        lab.storage.state.withLock { $0.stuckEntry = nil }
+        #expect(
+            try await lab.run("volume trash purge san --yes").output == "2 volumes purged from the trash of pool san.\n"
+        )
+    }
+
+    @Test("dumpxml warns where the document can't say that the encryption isn't known")
+    func unknownEncryption() async throws {
+        var volume = CommandLab.unit(1, capacity: 64 << 20)
+        volume.isEncryptionUnknown = true
+        volume.problems = [Problem(StorageError(.timedOut, "Its beginning wasn't read"))]
+        let lab = try await lab([volume])
+        let dumped = try await lab.run("volume dumpxml unit:0:0:1")
+        #expect(dumped.code == 0 && !dumped.output.contains("encryption"))
+        #expect(dumped.errors.contains("warning: ") && dumped.errors.contains("Its beginning wasn't read"))
+    }
+
     @Test("wipe and delete: --yes without a terminal, a question on one, and no is no")
     func confirmation() async throws {
         let lab = try await disk()

@@ -85,12 +85,16 @@ struct VolumeTrashPurge: StorageCommand {
     var force = false
 
     @OptionGroup var confirmation: ConfirmationOptions
+    @OptionGroup var progress: ProgressOptions
     @OptionGroup var globals: GlobalOptions
 
     func perform(in session: Session) async throws(StorageError) -> Report {
         let what = entry.map { "\($0) in" } ?? (force ? "everything in" : "what isn't kept any more of")
         try await session.confirm("Delete \(what) the trash of pool \(target.pool), with all data?", confirmation)
-        let outcome = try await session.engine().purgeTrash(ofPool: target.pool, entry: entry, isForced: force)
+        let progress = ProgressPrinter(progress.progress, session, label: "Deleting")
+        defer { progress.finish() }
+        let outcome = try await session.engine().purgeTrash(
+            ofPool: target.pool, entry: entry, isForced: force, progress: progress)
         let rows = outcome.purged.map { TrashRow(pool: outcome.pool, trashed: $0) }
         let problems = outcome.failures.map(Problem.init)
         let count = rows.count == 1 ? "1 volume" : "\(rows.count) volumes"
@@ -100,7 +104,7 @@ struct VolumeTrashPurge: StorageCommand {
                 "problems": .array(problems.map(\.json)),
             ], notice: "\(count) purged from the trash of pool \(outcome.pool).")
         report.problems = problems
-        report.failure = outcome.failures.first
+        report.failure = outcome.failures.first { $0.code == .cancelled } ?? outcome.failures.first
         return report
     }
 }

@@ -81,3 +81,26 @@ public struct NoProgress: ProgressReporting {
 
     public func report(done: ByteCount, total: ByteCount?) {}
 }
+
+/// Tells of one of several things as a part of them all.
+struct PartProgress: ProgressReporting {
+    private let whole: any ProgressReporting
+    private let total: ByteCount
+    /// What the things before it have.
+    private var before: ByteCount = 0
+
+    init(whole: any ProgressReporting, of sizes: [ByteCount]) {
+        self.whole = whole
+        total = sizes.reduce(0) { $0.adding($1) ?? ByteCount(.max) }
+    }
+
+    func report(done: ByteCount, total _: ByteCount?) {
+        whole.report(done: min(before.adding(done) ?? total, total), total: total)
+    }
+
+    /// Goes on to the next.
+    mutating func pass(_ size: ByteCount?) {
+        before = before.adding(size ?? 0) ?? total
+        whole.report(done: min(before, total), total: total)
+    }
+}

@@ -6,7 +6,7 @@ public struct PurgeOutcome: Sendable {
     public var pool: String
     /// What is gone.
     public var purged: [TrashedVolume]
-    /// What couldn't be deleted, each with the entry it is about.
+    /// What couldn't be deleted, each with the entry it is about; the last one is `cancelled` where somebody stopped it.
     public var failures: [StorageError]
 }
 
@@ -71,9 +71,11 @@ extension StorageEngine {
     /// - Parameters:
     ///   - entry: the id of one, or what it was called; nil for all of users' whose time has come, with `isForced` for all of users'.
     ///   - isForced: also before its time.
-    /// - Throws: `busy` for one entry that is still kept, and as ``restoreFromTrash(_:ofPool:as:)``. Of several each is tried.
+    ///   - progress: hears of all that is to be deleted as one.
+    /// - Throws: `busy` for one entry that is still kept, and as ``restoreFromTrash(_:ofPool:as:)``. Of several each is tried, until somebody
+    ///   stops it: then what was deleted until then is told, too.
     public func purgeTrash(
-        ofPool pool: String, entry: String? = nil, isForced: Bool
+        ofPool pool: String, entry: String? = nil, isForced: Bool, progress: any ProgressReporting = NoProgress()
     ) async throws(StorageError) -> PurgeOutcome {
         try await withTrash(of: pool, verb: "volume trash purge") {
             (trash, record, deadline) async throws(StorageError) in
@@ -81,33 +83,53 @@ extension StorageEngine {
             var outcome = PurgeOutcome(pool: record.name, purged: [], failures: [])
             if let entry {
                 let found = try self.find(entry, in: all, of: record.name)
-                try await trash.purge(found, isForced: isForced, in: self.context(until: deadline))
-                await self.noteTrash(of: trash, record.name)
+                try await trash.purge(
+                    found, isForced: isForced, in: self.context(until: self.newDeadline(), progress: progress))
                 outcome.purged = [found]
-                return outcome
-            }
-            let now = Timestamp.now
-            for found in all where found.goesWithAll(isForced: isForced, at: now) {
-                do throws(StorageError) {
-                    try await trash.purge(found, isForced: isForced, in: self.context(until: self.newDeadline()))
-                    outcome.purged.append(found)
-                } catch  where error.code != .cancelled && !Task.isCancelled {
-                    outcome.failures.append(error.about(.volume, found.name.printable))
-                }
+            } else {
+                let now = Timestamp.now
+                let due = all.filter { $0.goesWithAll(isForced: isForced, at: now) }
+                await self.purge(due, trash, isForced: isForced, progress, &outcome)
             }
             await self.noteTrash(of: trash, record.name)
             return outcome
         }
     }
 
+    /// Tries each, until it is cancelled.
+    private func purge(
+        _ due: [TrashedVolume], _ trash: any VolumeTrash, isForced: Bool, _ progress: any ProgressReporting,
+        _ outcome: inout PurgeOutcome
+    ) async {
+        var part = PartProgress(whole: progress, of: due.compactMap(\.capacity))
+        for (index, found) in due.enumerated() {
+            do throws(StorageError) {
+                guard !Task.isCancelled else {
+                    let rest = due.count - index
+                    throw StorageError(.cancelled, "Cancelled with \(rest == 1 ? "1 volume" : "\(rest) volumes") to go")
+                }
+                try await trash.purge(
+                    found, isForced: isForced, in: context(until: newDeadline(), progress: part))
+                outcome.purged.append(found)
+            } catch {
+                outcome.failures.append(error.about(.volume, found.name.printable))
+                if error.code == .cancelled { return }
+            }
+            part.pass(found.capacity)
+        }
+    }
+
     /// Counts a pool's trash anew; the count stays as it is where that fails.
     private func noteTrash(of trash: any VolumeTrash, _ pool: String) async {
         do throws(StorageError) {
-            let count = try await trash.trash(in: context(until: newDeadline())).count
-            try await write(pool) { store throws(StorageError) in
-                guard case .state(var state) = try store.load(pool) else { return }
-                state.trashCount = count
-                try store.save(state, of: pool)
+            // Also for whoever was cancelled in the middle of a purge.
+            try await shielded { () async throws(StorageError) in
+                let count = try await trash.trash(in: self.context(until: self.newDeadline())).count
+                try await self.write(pool) { store throws(StorageError) in
+                    guard case .state(var state) = try store.load(pool) else { return }
+                    state.trashCount = count
+                    try store.save(state, of: pool)
+                }
             }
         } catch {
             configuration.logger.info("The trash of \(pool.printable) can't be counted: \(error.message), ignoring")

@@ -17,6 +17,8 @@ final class FakeStorage: Sendable {
         var refusal: StorageError?
         /// A transfer stands still after its first report until it is cancelled.
         var isStuck = false
+        /// The id of what is in the trash and isn't deleted until that is cancelled.
+        var stuckEntry: String?
     }
 
     let state = Mutex(State())

@@ -37,6 +37,13 @@ extension FakePool: VolumeTrash {
 
     func purge(_ trashed: TrashedVolume, isForced: Bool, in context: OperationContext) async throws(StorageError) {
         if let failure = storage.state.withLock({ $0.failure }) { throw failure }
+        if storage.state.withLock({ $0.stuckEntry == trashed.id }) {
+            do {
+                try await Task.sleep(for: .seconds(3600))
+            } catch {
+                throw StorageError(.cancelled, "It is deleted in part")
+            }
+        }
         storage.state.withLock { $0.trash.removeAll { $0.entry.id == trashed.id } }
     }
 }
