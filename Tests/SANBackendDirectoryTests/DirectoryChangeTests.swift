@@ -259,7 +259,7 @@ import Testing
         #expect(try fixture.read("v") == bytes + [UInt8](repeating: 0, count: 1 << 20))
     }
 
-    /// A guest could have QEMU open the file that it names as its backing file (0006).
+    /// A guest could have QEMU open the file that it names as its backing file (0007).
     @Test func `What was listed as raw stays raw at a refresh, and says what it looks like`() async throws {
         let fixture = try await DirectoryFixture()
         try fixture.write("v", [UInt8](repeating: 7, count: 1 << 20))

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Files that are known to be raw: their bytes are a guest's, also where they look like an image's header.
 ///
-/// See docs/decisions/0006-what-was-raw-stays-raw.md.
+/// See docs/decisions/0007-what-was-raw-stays-raw.md.
 final class RawFiles: Sendable {
     private let volumes: @Sendable () -> [Volume]
     /// By inode; nil until they are asked for, as most folders have nothing to ask about.
