@@ -75,6 +75,25 @@ import Testing
         #expect(TrashObject.call(after: "a").input == text("a") + .ceph(1024))
     }
 
+    @Test("an entry of the trash tells whether its removal has begun; one of Ceph 12 has no state")
+    func readsStates() throws {
+        func text(_ text: String) -> [UInt8] { [UInt8].ceph(UInt64(text.utf8.count)).prefix(4) + Array(text.utf8) }
+        func entry(_ version: UInt8, _ state: [UInt8]) -> [UInt8] {
+            let fields = [0] + text("v") + .ceph(0) + .ceph(0) + state
+            return [version, 1] + [UInt8].ceph(UInt64(fields.count)).prefix(4) + fields
+        }
+        #expect(try TrashObject.state(entry(2, [0])) == .normal)
+        #expect(try TrashObject.state(entry(2, [2])) == .removing)
+        #expect(try TrashObject.state(entry(1, [])) == .normal)
+        #expect(try TrashObject.state(entry(3, [9, 9])) == nil)
+        let answer = entry(2, [2])
+        for length in answer.indices {
+            #expect(throws: DamagedAnswer.self) { try TrashObject.state(Array(answer.prefix(length))) }
+        }
+        #expect(TrashObject.entryCall("a").input == text("a"))
+        #expect(TrashObject.stateCall("a", .removing, formerly: .normal).input == text("a") + [2, 0])
+    }
+
     @Test("what is left of an image keeps its name, unless another one has it")
     func namesLeftovers() {
         let left = [Leftover(id: "1", name: "v"), Leftover(id: "2", name: "w")]

@@ -61,11 +61,24 @@ struct RBDFixture {
     /// As `rbd` names an image of the namespace.
     func spec(_ image: String) -> String { "rbd/\(namespace)/\(image)" }
 
-    func definition(of place: String? = nil, port: UInt16? = nil) -> PoolDefinition {
+    /// A user who may do with images all but write and delete their data.
+    private func userWithoutData() async throws -> (name: String, key: String) {
+        let (cluster, name) = (cluster, "no-data-\(namespace)")
+        let written = ["trash", "header", "directory", "id", "object_map", "mirroring", "children"]
+        let rights = ["allow rx"] + written.map { "allow rwx object_prefix rbd_\($0)" }
+        let key = try await withThread {
+            try cluster.ceph(
+                "auth", "get-or-create", "client.\(name)", "mon", "profile rbd", "osd", rights.joined(separator: ", "))
+            return try cluster.ceph("auth", "print-key", "client.\(name)")
+        }
+        return (name, key)
+    }
+
+    func definition(of place: String? = nil, port: UInt16? = nil, user: String? = nil) -> PoolDefinition {
         var source = PoolSource()
         source.name = place ?? "rbd/\(namespace)"
         source.hosts = [PoolSource.Host(name: CephCluster.address, port: port ?? cluster.port)]
-        source.authentication = .init(kind: .ceph, username: CephCluster.user, secret: .usage("ceph"))
+        source.authentication = .init(kind: .ceph, username: user ?? CephCluster.user, secret: .usage("ceph"))
         return PoolDefinition(type: .rbd, name: "p", source: source)
     }
 
@@ -82,9 +95,9 @@ struct RBDFixture {
 
     /// Lends the pool, and closes its connection: librados must not be at work when the process ends.
     func withPool<Value: Sendable>(
-        _ definition: PoolDefinition? = nil, _ body: (RBDPool) async throws -> Value
+        _ definition: PoolDefinition? = nil, key: String? = nil, _ body: (RBDPool) async throws -> Value
     ) async throws -> Value {
-        let pool = try await RBDBackend().activate(definition ?? self.definition(), in: context()).value
+        let pool = try await RBDBackend().activate(definition ?? self.definition(), in: context(key: key)).value
         let result: Result<Value, any Error>
         do {
             result = .success(try await body(pool))
@@ -127,6 +140,12 @@ struct RBDFixture {
         // librados must not be at work when the process ends.
         _ = await connections.forget(source)?.value()
         try outcome.get()
+    }
+
+    /// Lends the pool as somebody sees it who may do with images all but write and delete their data.
+    func withoutData(_ body: (RBDPool) async throws -> Void) async throws {
+        let user = try await userWithoutData()
+        try await withPool(definition(user: user.name), key: user.key, body)
     }
 
     /// Lends an open image, by a client of its own.

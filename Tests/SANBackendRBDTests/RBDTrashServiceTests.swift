@@ -73,4 +73,38 @@ import Testing
             #expect(await code { _ = try await pool.moveToTrash(volume, keeping: .zero, in: context) } == .invalidState)
         }
     }
+
+    @Test("what may lack objects isn't restored, whatever a purge failed of: that ended, and so did one that came later")
+    func refusesWhatIsPurgedInPart() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            try await Transfers.upload([1, 2, 3], to: volume, of: pool, fixture)
+            let trashed = try await pool.moveToTrash(volume, keeping: .zero, in: context)
+            try await fixture.withoutData { limited in
+                let error = await #expect(throws: StorageError.self) {
+                    try await limited.purge(trashed, isForced: false, in: context)
+                }
+                #expect(error?.code == .permissionDenied)
+                #expect(error?.causes.map(\.message) == ["The image 'v' may be deleted in part: delete it again"])
+            }
+            #expect(await code { _ = try await pool.restore(trashed, as: "v", in: context) } == .invalidState)
+            try await pool.purge(trashed, isForced: false, in: context)
+            // A purge that is refused before its first object lets an entry be as it was.
+            let used = try await fixture.create("used", 4 << 20, in: pool)
+            _ = try await pool.createSnapshot("s", of: used, in: context)
+            let snapped = try await pool.moveToTrash(used, keeping: .zero, in: context)
+            func purge() async -> StorageError? {
+                await #expect(throws: StorageError.self) {
+                    try await pool.purge(snapped, isForced: false, in: context)
+                }
+            }
+            let refused = await purge()
+            #expect(refused?.code == .busy && refused?.causes.isEmpty == true)
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            try await withThread { try connection.refuseRestore(of: snapped) }
+            #expect(await purge()?.code == .busy)
+            #expect(await code { _ = try await pool.restore(snapped, as: "used", in: context) } == .invalidState)
+        }
+    }
 }

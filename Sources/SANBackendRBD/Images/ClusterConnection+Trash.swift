@@ -74,9 +74,16 @@ extension ClusterConnection {
         try check(result, trashed.name, cannot: "restore the image '\(trashed.name.printable)'")
     }
 
+    /// Deletes what is in the trash.
+    ///
+    /// librbd calls an entry whole again when its removal fails, however far that came, and even where it was marked before
+    /// (`trash::RemoveRequest::handle_remove_image`): what lacks objects is marked again.
+    ///
     /// - Throws: `busy` for one that is still kept, is open, or has snapshots.
     func purge(_ trashed: TrashedVolume, isForced: Bool, _ call: LongCall) throws(StorageError) {
         let shown = trashed.name.printable
+        let wasBegun = try isRemoved(trashed)
+        let before = call.left
         try call.proceed(
             leaving: StorageError(
                 .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
@@ -84,58 +91,82 @@ extension ClusterConnection {
             unsafe CephLibrary.functions.rbd_trash_remove_with_progress(
                 ioContext, trashed.id, isForced, LongCall.callback, argument)
         }
+        guard result < 0 else { return }
         let errno = CephFailure(result).errno
-        if CephFailure(result).refusesDeletion { call.left = [] }
-        switch errno {
+        let isBegun = wasBegun || call.hasBegun
+        if !isBegun || errno == .canceled { call.left = before }
+        let error = purgeFailure(result, of: trashed, isForced: isForced)
+        guard isBegun else { throw error }
+        do throws(StorageError) {
+            try refuseRestore(of: trashed)
+        } catch let mark {
+            throw error.adding(cause: mark)
+        }
+        throw error
+    }
+
+    private func purgeFailure(_ result: Int32, of trashed: TrashedVolume, isForced: Bool) -> StorageError {
+        let shown = trashed.name.printable
+        func failure(_ code: StorageError.Code, _ message: String) -> StorageError {
+            StorageError(code, message, subject: .volume(shown))
+        }
+        switch CephFailure(result).errno {
         case .canceled:
-            call.left = []
-            let error = StorageError(
-                .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again",
-                subject: .volume(shown))
-            do throws(StorageError) {
-                try refuseRestore(of: trashed)
-            } catch let mark {
-                throw error.adding(cause: mark)
-            }
-            throw error
+            return failure(
+                .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again")
         case .notPermitted, .permissionDenied:
             // EPERM is what librbd says before the time has come.
             guard !isForced, let kept = trashed.keptUntil, kept > .now else { break }
-            throw StorageError(
-                .busy, "The image '\(shown)' is kept in the trash until later: give --force to delete it now",
-                subject: .volume(shown))
+            return failure(
+                .busy, "The image '\(shown)' is kept in the trash until later: give --force to delete it now")
         case .resourceBusy:
-            throw StorageError(
-                .busy, "The image '\(shown)' in the trash has been opened by somebody: shut that down first",
-                subject: .volume(shown))
+            return failure(
+                .busy, "The image '\(shown)' in the trash has been opened by somebody: shut that down first")
         case .directoryNotEmpty:
-            throw StorageError(
+            return failure(
                 .busy,
-                "The image '\(shown)' in the trash has snapshots: restore it, and delete it with --delete-snapshots",
-                subject: .volume(shown))
+                "The image '\(shown)' in the trash has snapshots: restore it, and delete it with --delete-snapshots")
         case .tooManyLinks:
-            throw StorageError(
+            return failure(
                 .busy,
-                "The image '\(shown)' in the trash belongs to a group: restore it, and take it out with 'rbd group image remove'",
-                subject: .volume(shown))
+                "The image '\(shown)' in the trash belongs to a group: restore it, and take it out with 'rbd group image remove'"
+            )
         default: break
         }
-        try check(result, trashed.name, cannot: "delete the image '\(shown)' in the trash")
+        return CephFailure(result).error(cannot: "delete the image '\(shown)' in the trash").about(.volume, shown)
     }
 
-    /// Has librbd restore no more what lacks objects: it calls an entry whole again when its removal fails (librbd 16.2).
-    ///
-    /// `trash_state_set` of the class `rbd` (Ceph's `cls_rbd.cc`): the id, the new state and the one that it is to have, each state in one byte.
-    private func refuseRestore(of trashed: TrashedVolume) throws(StorageError) {
-        let (normal, removing): (UInt8, UInt8) = (0, 2)
-        let input = [UInt8].ceph(trashed.id) + [removing, normal]
-        let calls = ClassCalls([.init(method: "trash_state_set", input: input, limit: 16)])
-        let sent = calls.start(on: "rbd_trash", self)
-        let result = sent < 0 ? sent : calls.wait().result
-        guard result < 0 else { return }
-        throw CephFailure(result).error(
-            cannot: "mark the image '\(trashed.name.printable)' in the trash, so that it isn't restored"
-        ).about(.volume, trashed.name.printable)
+    /// Whether the removal of an entry's objects has begun.
+    private func isRemoved(_ trashed: TrashedVolume) throws(StorageError) -> Bool {
+        let outcome = askTrash(TrashObject.entryCall(trashed.id))
+        // Gone by now; or the cluster has no trash.
+        if [.noSuchFileOrDirectory, .notSupported].contains(CephFailure(outcome.result).errno) { return false }
+        let action = "look for the image '\(trashed.name.printable)' in the trash"
+        try check(outcome.result, trashed.name, cannot: action)
+        do throws(DamagedAnswer) {
+            guard let answer = outcome.answers.first ?? nil else { throw DamagedAnswer() }
+            return try TrashObject.state(answer) == .removing
+        } catch {
+            throw CephFailure(-5 as Int32).error(cannot: action).about(.volume, trashed.name.printable)
+        }
+    }
+
+    /// Has librbd restore no more what lacks objects.
+    func refuseRestore(of trashed: TrashedVolume) throws(StorageError) {
+        let outcome = askTrash(TrashObject.stateCall(trashed.id, .removing, formerly: .normal))
+        // It is gone by now.
+        guard CephFailure(outcome.result).errno != .noSuchFileOrDirectory else { return }
+        let shown = trashed.name.printable
+        try check(
+            outcome.result, trashed.name,
+            cannot: "mark the image '\(shown)' in the trash, so that it isn't restored")
+    }
+
+    /// Asks the list of the trash, which has no C function for it.
+    func askTrash(_ call: ClassCalls.Call) -> ClassCalls.Outcome {
+        let calls = ClassCalls([call])
+        let sent = calls.start(on: TrashObject.name, self)
+        return sent < 0 ? ClassCalls.Outcome(result: sent, answers: []) : calls.wait()
     }
 
     private func check(_ result: Int32, _ name: String, cannot action: String) throws(StorageError) {

@@ -26,6 +26,8 @@ final class LongCall: Sendable {
     private struct State {
         var work: Work
         var moved = ContinuousClock.now
+        /// Whether the step has told of progress.
+        var hasBegun = false
         var isStopped = false
         /// The address of another client that carries it out.
         var executor: String?
@@ -85,6 +87,7 @@ final class LongCall: Sendable {
     ) throws(StorageError) {
         let isStopped = state.withLock { state in
             state.moved = .now
+            state.hasBegun = false
             state.executor = executor
             if let work { state.work = work }
             if let left, !state.isStopped { state.left.append(left) }
@@ -98,6 +101,12 @@ final class LongCall: Sendable {
         get { state.withLock { $0.left } }
         set { state.withLock { $0.left = newValue } }
     }
+
+    /// Whether the step that it is at may have touched an object.
+    ///
+    /// librbd tells of its progress with each object that it sends a request for (`AsyncObjectThrottle::start_next_op`), here and not where another
+    /// client carries the step out.
+    var hasBegun: Bool { state.withLock { $0.hasBegun } }
 
     /// An error that it ends with, and what it leaves.
     func ended(_ error: StorageError) -> StorageError {
@@ -123,6 +132,7 @@ final class LongCall: Sendable {
     private func advance(_ done: UInt64, _ total: UInt64) -> Int32 {
         let (isStopped, work, isUnheard) = state.withLock { state in
             state.moved = .now
+            state.hasBegun = true
             if state.isStopped { state.refusals += 1 }
             return (state.isStopped, state.work, state.refusals == LongCall.refusalsOfOthers)
         }

@@ -18,9 +18,42 @@ enum TrashObject {
     /// `TRASH_IMAGE_SOURCE_REMOVING` of `src/cls/rbd/cls_rbd_types.h`.
     private static let removing: UInt8 = 3
 
+    /// `TRASH_IMAGE_STATE_…`, in one byte.
+    enum State: UInt8 {
+        case normal = 0
+        case moving = 1
+        /// Its objects are being removed, or were in part: librbd doesn't restore it.
+        case removing = 2
+        case restoring = 3
+    }
+
     /// - Parameter last: the id after which to go on; empty for the beginning.
     static func call(after last: String) -> ClassCalls.Call {
         ClassCalls.Call(method: "trash_list", input: .ceph(last) + .ceph(UInt64(page)), limit: 4 << 20)
+    }
+
+    /// `trash_get`.
+    static func entryCall(_ id: String) -> ClassCalls.Call {
+        ClassCalls.Call(method: "trash_get", input: .ceph(id), limit: 64 << 10)
+    }
+
+    /// `trash_state_set`, which fails with ESTALE where the state is neither of the two.
+    static func stateCall(_ id: String, _ state: State, formerly: State) -> ClassCalls.Call {
+        ClassCalls.Call(method: "trash_state_set", input: .ceph(id) + [state.rawValue, formerly.rawValue], limit: 16)
+    }
+
+    /// An entry's state; nil for one that this doesn't know.
+    static func state(_ answer: [UInt8]) throws(DamagedAnswer) -> State? {
+        var decoder = CephDecoder(answer)
+        let version = try decoder.byte()
+        _ = try decoder.byte()
+        var entry = CephDecoder(Array(try decoder.take(Int(try decoder.number32()))))
+        _ = try entry.byte()
+        _ = try entry.text()
+        // Two times.
+        _ = try entry.take(16)
+        // Ceph 12 had no states.
+        return version < 2 ? .normal : State(rawValue: try entry.byte())
     }
 
     /// What of an answer is left of images; how many entries it has, and the last one's id.
@@ -48,9 +81,7 @@ extension ClusterConnection {
         let action = "list the trash of '\(source.place)'"
         var (found, last): ([Leftover], String) = ([], "")
         while true {
-            let calls = ClassCalls([TrashObject.call(after: last)])
-            let sent = calls.start(on: TrashObject.name, self)
-            let outcome = sent < 0 ? ClassCalls.Outcome(result: sent, answers: []) : calls.wait()
+            let outcome = askTrash(TrashObject.call(after: last))
             // Nothing was ever in it, or the cluster has none.
             if [.noSuchFileOrDirectory, .notSupported].contains(CephFailure(outcome.result).errno) { return found }
             guard outcome.result >= 0 else { throw CephFailure(outcome.result).error(cannot: action) }
