@@ -122,6 +122,7 @@ public struct RBDPool: ActivePool, VolumeInspection {
             let capacity = header.size - min(luks?.payload ?? 0, header.size)
             volume.definition.capacity = ByteCount(capacity)
             volume.definition.allocation = ByteCount(finding.usage ?? capacity)
+            volume.isAllocationUncounted = finding.usage == nil
             volume.snapshots = header.snapshots
         case .failure(let error):
             _ = describe(.failure(finding.image.isLeftover ? leftover(finding.image) : error), in: &volume)

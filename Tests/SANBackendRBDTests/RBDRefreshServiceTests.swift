@@ -38,11 +38,13 @@ import Testing
         try await fixture.withPool { pool in
             let volume = try await fixture.create("v", 64 << 20, in: pool)
             try await Transfers.upload(LocalEnds.pattern(9 << 20), to: volume, of: pool, fixture)
-            #expect(try await pool.inspect(volume, in: fixture.context()).definition.allocation == ByteCount(12 << 20))
+            let counted = try await pool.inspect(volume, in: fixture.context())
+            #expect(counted.definition.allocation == ByteCount(12 << 20) && !counted.isAllocationUncounted)
         }
         try await fixture.withPool(logical) { pool in
             let volumes = try await pool.refresh(in: fixture.context()).volumes
             #expect(volumes.map(\.definition.allocation) == [ByteCount(64 << 20)])
+            #expect(volumes.map(\.isAllocationUncounted) == [true])
         }
     }
 

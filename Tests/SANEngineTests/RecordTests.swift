@@ -75,7 +75,10 @@ struct RecordTests {
 
     @Test("what is written is read again, all of it")
     func roundTrip() throws {
-        var list = VolumeList([Self.full(), Self.full("a"), EngineFixture.volume("b")])
+        var (unseen, uncounted) = (EngineFixture.volume("b"), EngineFixture.volume("d"))
+        unseen.isEncryptionUnknown = true
+        uncounted.isAllocationUncounted = true
+        var list = VolumeList([Self.full(), Self.full("a"), unseen, uncounted])
         list.record("c", EngineFixture.volume("c"))
         #expect(try VolumeList(decoding: list.encoded) == list)
         #expect(try VolumeList(decoding: VolumeList().encoded) == VolumeList())
@@ -88,7 +91,7 @@ struct RecordTests {
         #expect(try LiveState(decoding: state.encoded) == state)
     }
 
-    /// A list of one volume or none as it was written before volumes ended with a flag.
+    /// A list of one volume or none as it was written before volumes ended with flags.
     static func before(_ list: VolumeList) -> [UInt8] {
         let payload = list.encoded.dropFirst(24)
         return RecordFile.frame(Array(payload.dropLast(list.volumes.isEmpty ? 0 : 1)), as: .volumesBefore)

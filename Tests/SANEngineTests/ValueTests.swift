@@ -21,13 +21,13 @@ struct ValueTests {
 
     private func capacity(
         _ given: ByteCount, capacity: ByteCount = 100, allocation: ByteCount = 50, available: ByteCount? = 30,
-        isDelta: Bool = false, allowsShrink: Bool = false, allocates: Bool = false, mayBeUncounted: Bool = false
+        isDelta: Bool = false, allowsShrink: Bool = false, allocates: Bool = false, isUncounted: Bool = false
     ) throws(StorageError) -> ByteCount {
         var volume = VolumeDefinition(name: "v", capacity: capacity)
         volume.allocation = allocation
         return try ResizeRules(
             volume: volume, available: available, isDelta: isDelta, allowsShrink: allowsShrink, allocates: allocates,
-            mayBeUncounted: mayBeUncounted
+            isUncounted: isUncounted
         ).capacity(for: given)
     }
 
@@ -54,10 +54,9 @@ struct ValueTests {
                 "Can't shrink capacity below current capacity (100 bytes) unless shrink flag explicitly specified: --shrink"
             ) == true)
         #expect(throws: StorageError.self) { try capacity(40, allowsShrink: true) }
-        // An image without an object map shows its capacity, and could never be cut.
-        #expect(try capacity(40, allocation: 100, allowsShrink: true, mayBeUncounted: true) == 40)
-        #expect(throws: StorageError.self) { try capacity(40, allocation: 100, mayBeUncounted: true) }
-        #expect(throws: StorageError.self) { try capacity(40, allowsShrink: true, mayBeUncounted: true) }
+        // An image without an object map shows its capacity, and could never be cut; one that is full has it counted.
+        #expect(try capacity(40, allocation: 100, allowsShrink: true, isUncounted: true) == 40)
+        #expect(throws: StorageError.self) { try capacity(40, allocation: 100, isUncounted: true) }
         #expect(throws: StorageError.self) { try capacity(40, allocation: 100, allowsShrink: true) }
     }
 

@@ -121,7 +121,7 @@ extension StorageEngine {
         defer { hold.release() }
         let wanted = try ResizeRules(
             volume: hold.volume.definition, available: hold.record.state?.available, isDelta: isDelta,
-            allowsShrink: allowsShrink, allocates: allocates, mayBeUncounted: type(of: hold.record) == .rbd
+            allowsShrink: allowsShrink, allocates: allocates, isUncounted: hold.volume.isAllocationUncounted
         ).capacity(for: capacity)
         let provisioning = try await pool(
             of: hold.record, as: (any VolumeProvisioning).self,

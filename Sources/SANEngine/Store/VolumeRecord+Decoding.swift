@@ -17,7 +17,12 @@ extension RecordDecoder {
             return count
         }
         volume.problems = try problems()
-        if !isBefore { volume.isEncryptionUnknown = try flag() }
+        if !isBefore {
+            let flags = try byte()
+            guard flags < 4 else { throw DamagedRecord() }
+            volume.isEncryptionUnknown = flags & 1 != 0
+            volume.isAllocationUncounted = flags & 2 != 0
+        }
         return volume
     }
 

@@ -22,7 +22,7 @@ extension RecordEncoder {
         put(volume.parent)
         put(volume.snapshots) { $0.put(Int64($1)) }
         put(list: volume.problems) { $0.put($1) }
-        put(volume.isEncryptionUnknown)
+        put((volume.isEncryptionUnknown ? 1 : 0) | (volume.isAllocationUncounted ? 2 : 0) as UInt8)
     }
 
     private mutating func put(_ definition: VolumeDefinition) {

@@ -23,8 +23,8 @@ struct ResizeRules: Sendable {
     let isDelta: Bool
     let allowsShrink: Bool
     let allocates: Bool
-    /// Whether the allocation may be nothing but the capacity, as of an image whose objects nobody counts.
-    var mayBeUncounted = false
+    /// Whether the allocation is nothing but the capacity, as of an image whose objects nobody counts.
+    var isUncounted = false
 
     /// The capacity that is wanted in the end.
     ///
@@ -32,7 +32,7 @@ struct ResizeRules: Sendable {
     func capacity(for given: ByteCount) throws(StorageError) -> ByteCount {
         let current = volume.capacity ?? 0
         let wanted = try absolute(given, from: current)
-        if wanted < volume.allocation ?? 0, !(mayBeUncounted && allowsShrink && volume.allocation == current) {
+        if wanted < volume.allocation ?? 0, !isUncounted {
             throw refused(
                 "Can't shrink capacity below existing allocation (\(volume.allocation ?? 0) bytes): discard what isn't needed "
                     + "(fstrim in the guest) and refresh the pool, or copy the data to a new, smaller volume")

@@ -16,6 +16,8 @@ public struct Volume: Sendable, Hashable {
     public var problems: [Problem]
     /// Whether it couldn't be seen if it is encrypted: nobody may take it for a plain one then.
     public var isEncryptionUnknown = false
+    /// Whether its allocation is nothing but its capacity, as nobody counts what it takes.
+    public var isAllocationUncounted = false
 
     public init(
         _ definition: VolumeDefinition, unit: LogicalUnit? = nil, file: FileIdentity? = nil, problems: [Problem] = []
