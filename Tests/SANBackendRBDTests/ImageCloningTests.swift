@@ -131,6 +131,15 @@ private final class FakeSteps: CloneSteps {
         }
     }
 
+    @Test("a snapshot was made for clones where all of its name says so: a user's is deleted only when asked for")
+    func knowsItsOwnSnapshots() {
+        for _ in 1...100 { #expect(ImageNaming.isForClones(ImageNaming.snapshot())) }
+        for name in ["golden", "", "beef", "0123456789abcdeg", "0123456789abcdef0", "0123456789ABCDEF"] {
+            #expect(!ImageNaming.isForClones("sanctl-clone-" + name))
+        }
+        #expect(!ImageNaming.isForClones("0123456789abcdef"))
+    }
+
     private func failure(of cloning: ImageCloning<FakeSteps>) async -> StorageError? {
         do throws(StorageError) {
             try await cloning.run()

@@ -1,4 +1,5 @@
 import SANEngine
+import SANImages
 import SANModel
 
 /// What a clone is made with, a call for each step.
@@ -73,18 +74,16 @@ enum ImageNaming {
     private static let unfinishedPrefix = "sanctl-unfinished-"
 
     /// Of a snapshot that is made for a clone.
-    static func snapshot() -> String { snapshotPrefix + random() }
+    static func snapshot() -> String { snapshotPrefix + PrivateNumber.make() }
 
     /// Of an image that gets its own name when it is whole.
-    static func unfinished() -> String { unfinishedPrefix + random() }
+    static func unfinished() -> String { unfinishedPrefix + PrivateNumber.make() }
 
     /// Of the volume that is what is left of an image, where another one has its name.
     static func leftover(_ id: String) -> String { "sanctl-deleted-" + id }
 
-    /// Whether a snapshot was made for a clone, and not by a user.
-    static func isForClones(_ snapshot: String) -> Bool { snapshot.hasPrefix(snapshotPrefix) }
-
-    private static func random() -> String {
-        String(UInt64.random(in: 0...UInt64.max), radix: 16)
+    /// Whether a snapshot was made for a clone: what only looks like it, `sanctl-clone-golden`, is somebody's.
+    static func isForClones(_ snapshot: String) -> Bool {
+        snapshot.hasPrefix(snapshotPrefix) && PrivateNumber.isOne(snapshot.utf8.dropFirst(snapshotPrefix.utf8.count))
     }
 }
