@@ -26,8 +26,7 @@ extension RBDPool {
             } catch {
                 guard error.code == .notFound || error.code == .invalidState else { throw error }
                 if let begun = try connection.begunDeletion(of: volume) {
-                    try connection.finish(begun, call)
-                    return .changed(())
+                    return try connection.finish(begun, call) ? .changed(()) : .unchanged(())
                 }
                 // Gone, or without its header: what is left of it is removed by name.
                 guard error.code == .notFound else { throw error }
@@ -66,16 +65,14 @@ extension RBDPool {
 
 extension ClusterConnection {
     /// Ends the deletion of an image that was begun.
-    fileprivate func finish(_ begun: TrashedVolume, _ call: LongCall) throws(StorageError) {
-        let shown = begun.name.printable
+    ///
+    /// - Returns: false where somebody else has ended it by now.
+    func finish(_ begun: TrashedVolume, _ call: LongCall) throws(StorageError) -> Bool {
         do throws(StorageError) {
             try purge(begun, isForced: true, call)
-        } catch {
-            guard error.code == .busy else { throw error }
-            throw StorageError(
-                .busy,
-                "The image '\(shown)' is being deleted by another client, or that was killed less than 30 seconds ago",
-                subject: .volume(shown))
+            return true
+        } catch  where error.code == .notFound {
+            return false
         }
     }
 
@@ -89,35 +86,58 @@ extension ClusterConnection {
         guard ids.allSatisfy({ $0 == volume.image?.id }) else { throw OpenImage.isAnother(volume) }
         // One of format 1 has none.
         if ids.isEmpty, volume.image?.id.isEmpty == false { return false }
-        let left = call.left
         try call.proceed(
             leaving: StorageError(
                 .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
         let result = unsafe call.withArgument { argument in
             unsafe CephLibrary.functions.rbd_remove_with_progress(ioContext, name, LongCall.callback, argument)
         }
+        guard result < 0 else { return true }
+        let failure = CephFailure(result)
+        guard failure.errno != .noSuchFileOrDirectory else { return false }
+        let error = removalFailure(failure, of: shown)
+        do throws(StorageError) {
+            try noteBegun(volume, failure, call)
+        } catch let question {
+            throw error.adding(cause: question)
+        }
+        throw error
+    }
+
+    /// Has the call leave what a removal that failed has left.
+    ///
+    /// librbd moves the image to the trash, then removes its objects, and moves it back where it can't, after few errors only (16.2).
+    private func noteBegun(_ volume: Volume, _ failure: CephFailure, _ call: LongCall) throws(StorageError) {
+        let shown = volume.name.printable
+        guard failure.errno != .canceled else { return call.leavesNothing() }
+        let isBegun = try begunDeletion(of: volume) != nil
+        // It was moved back without what is gone, or is of format 1, which is removed where it is.
+        if !isBegun, call.hasBegun { return }
+        call.leavesNothing()
+        guard isBegun else { return }
+        call.left.append(
+            StorageError(
+                .invalidState,
+                "The deletion of the image '\(shown)' has begun, and can't be taken back: delete it again",
+                subject: .volume(shown)))
+    }
+
+    private func removalFailure(_ failure: CephFailure, of shown: String) -> StorageError {
         func refused(_ code: StorageError.Code, _ message: String) -> StorageError {
             StorageError(code, message, subject: .volume(shown))
         }
-        if CephFailure(result).refusesDeletion { call.left = left }
-        switch CephFailure(result).errno {
-        case .noSuchFileOrDirectory: return false
+        switch failure.errno {
         case .canceled:
-            call.left = []
-            throw refused(
+            return refused(
                 .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again")
         case .resourceBusy:
-            throw refused(.busy, "The image '\(shown)' has been opened by somebody: shut that down first")
+            return refused(.busy, "The image '\(shown)' has been opened by somebody: shut that down first")
         case .directoryNotEmpty:
-            throw refused(.busy, "The image '\(shown)' has snapshots by now: give --delete-snapshots")
+            return refused(.busy, "The image '\(shown)' has snapshots by now: give --delete-snapshots")
         case .tooManyLinks:
-            throw refused(
+            return refused(
                 .busy, "The image '\(shown)' belongs to a group: take it out first, with 'rbd group image remove'")
-        default:
-            guard result >= 0 else {
-                throw CephFailure(result).error(cannot: "delete the image '\(shown)'").about(.volume, shown)
-            }
-            return true
+        default: return failure.error(cannot: "delete the image '\(shown)'").about(.volume, shown)
         }
     }
 }

@@ -61,11 +61,14 @@ struct RBDFixture {
     /// As `rbd` names an image of the namespace.
     func spec(_ image: String) -> String { "rbd/\(namespace)/\(image)" }
 
-    /// A user who may do with images all but write and delete their data.
-    private func userWithoutData() async throws -> (name: String, key: String) {
-        let (cluster, name) = (cluster, "no-data-\(namespace)")
-        let written = ["trash", "header", "directory", "id", "object_map", "mirroring", "children"]
-        let rights = ["allow rx"] + written.map { "allow rwx object_prefix rbd_\($0)" }
+    /// A user who may do all with the objects of images, but those of one kind.
+    private func user(without kind: String) async throws -> (name: String, key: String) {
+        let (cluster, name) = (cluster, "no-\(kind)-\(namespace)")
+        let kinds = ["data", "trash", "header", "directory", "id", "object_map", "mirroring", "children", "info"]
+        // librbd looks for images of format 1, too, whose headers are called `v.rbd`.
+        let prefixes = ["v"] + kinds.filter { $0 != kind }.map { "rbd_\($0)" }
+        let rights =
+            (kind == "data" ? ["allow rx"] : []) + prefixes.map { "allow rwx object_prefix \($0)" }
         let key = try await withThread {
             try cluster.ceph(
                 "auth", "get-or-create", "client.\(name)", "mon", "profile rbd", "osd", rights.joined(separator: ", "))
@@ -142,9 +145,9 @@ struct RBDFixture {
         try outcome.get()
     }
 
-    /// Lends the pool as somebody sees it who may do with images all but write and delete their data.
-    func withoutData(_ body: (RBDPool) async throws -> Void) async throws {
-        let user = try await userWithoutData()
+    /// Lends the pool as somebody sees it who has no rights to one kind of images' objects: `data`, `trash`.
+    func without(_ kind: String, _ body: (RBDPool) async throws -> Void) async throws {
+        let user = try await user(without: kind)
         try await withPool(definition(user: user.name), key: user.key, body)
     }
 

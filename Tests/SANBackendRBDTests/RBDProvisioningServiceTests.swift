@@ -178,4 +178,44 @@ import Testing
         defer { for connections in all { connections.forget(source) } }
         try await body(opened)
     }
+
+    @Test("a deletion that fails says what is left of the image, and is ended by the same command, once")
+    func saysWhatADeletionLeaves() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            try await Transfers.upload([1, 2, 3], to: volume, of: pool, fixture)
+            try await fixture.without("data") { limited in
+                let error = await #expect(throws: StorageError.self) {
+                    _ = try await limited.deleteVolume(volume, deletingSnapshots: false, in: context)
+                }
+                #expect(error?.code == .permissionDenied)
+                #expect(error?.causes.map(\.message).joined().contains("has begun, and can't be taken back") == true)
+            }
+            #expect(try await pool.refresh(in: context).volumes.first?.problems.map(\.code) == [.invalidState])
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            let begun = try #require(try await withThread { try connection.begunDeletion(of: volume) })
+            #expect(try await pool.deleteVolume(volume, deletingSnapshots: false, in: context).isChanged)
+            #expect(try await withThread { try !connection.finish(begun, LongCall()) })
+            #expect(try await !pool.deleteVolume(volume, deletingSnapshots: false, in: context).isChanged)
+        }
+    }
+
+    @Test("a deletion that is refused before its first object leaves nothing, and says nothing else")
+    func leavesWhatIsRefused() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            try await fixture.without("trash") { limited in
+                let error = await #expect(throws: StorageError.self) {
+                    _ = try await limited.deleteVolume(volume, deletingSnapshots: false, in: context)
+                }
+                #expect(error?.code == .permissionDenied && error?.causes.isEmpty == true)
+                #expect(try await pool.inspect(volume, in: context).problems.isEmpty)
+                _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: context)
+                // What is gone is gone for those, too, who can't look for it in the trash.
+                #expect(await code { _ = try await limited.inspect(volume, in: context) } == .notFound)
+            }
+        }
+    }
 }

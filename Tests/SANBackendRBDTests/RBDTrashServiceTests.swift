@@ -81,7 +81,7 @@ import Testing
             let volume = try await fixture.create("v", 4 << 20, in: pool)
             try await Transfers.upload([1, 2, 3], to: volume, of: pool, fixture)
             let trashed = try await pool.moveToTrash(volume, keeping: .zero, in: context)
-            try await fixture.withoutData { limited in
+            try await fixture.without("data") { limited in
                 let error = await #expect(throws: StorageError.self) {
                     try await limited.purge(trashed, isForced: false, in: context)
                 }

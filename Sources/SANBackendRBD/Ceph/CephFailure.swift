@@ -16,13 +16,6 @@ struct CephFailure: Sendable, Hashable {
 
     var errno: Errno { Errno(rawValue: code) }
 
-    /// Whether a deletion that ends with it hasn't begun.
-    var refusesDeletion: Bool {
-        [
-            .noSuchFileOrDirectory, .notPermitted, .permissionDenied, .resourceBusy, .directoryNotEmpty, .tooManyLinks,
-        ].contains(errno)
-    }
-
     /// What it means for a call that wasn't a connect.
     ///
     /// The numbers are Linux's: EBLOCKLISTED is ESHUTDOWN (108), see Ceph's `include/rados.h`.

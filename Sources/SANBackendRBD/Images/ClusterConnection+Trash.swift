@@ -1,5 +1,6 @@
 import CCeph
 import SANModel
+import SystemPackage
 
 // The pool's trash. All of it blocks.
 extension ClusterConnection {
@@ -31,8 +32,9 @@ extension ClusterConnection {
         let functions = unsafe CephLibrary.functions
         var entry = unsafe rbd_trash_image_info_t()
         let result = unsafe functions.rbd_trash_get(ioContext, id, &entry)
-        // Old clusters have no trash.
-        if [.noSuchFileOrDirectory, .notSupported].contains(CephFailure(result).errno) { return nil }
+        // Old clusters have no trash; and who may not read it hasn't begun any deletion, and can't end one.
+        let none: [Errno] = [.noSuchFileOrDirectory, .notSupported, .notPermitted, .permissionDenied]
+        if none.contains(CephFailure(result).errno) { return nil }
         try check(result, volume.name, cannot: "look for the image '\(volume.name.printable)' in the trash")
         defer { unsafe functions.rbd_trash_get_cleanup(&entry) }
         guard unsafe entry.source == RBD_TRASH_IMAGE_SOURCE_REMOVING else { return nil }
@@ -83,7 +85,6 @@ extension ClusterConnection {
     func purge(_ trashed: TrashedVolume, isForced: Bool, _ call: LongCall) throws(StorageError) {
         let shown = trashed.name.printable
         let wasBegun = try isRemoved(trashed)
-        let before = call.left
         try call.proceed(
             leaving: StorageError(
                 .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
@@ -94,7 +95,7 @@ extension ClusterConnection {
         guard result < 0 else { return }
         let errno = CephFailure(result).errno
         let isBegun = wasBegun || call.hasBegun
-        if !isBegun || errno == .canceled { call.left = before }
+        if !isBegun || errno == .canceled { call.leavesNothing() }
         let error = purgeFailure(result, of: trashed, isForced: isForced)
         guard isBegun else { throw error }
         do throws(StorageError) {
@@ -107,6 +108,7 @@ extension ClusterConnection {
 
     private func purgeFailure(_ result: Int32, of trashed: TrashedVolume, isForced: Bool) -> StorageError {
         let shown = trashed.name.printable
+        let isLeftover = trashed.source == "removing"
         func failure(_ code: StorageError.Code, _ message: String) -> StorageError {
             StorageError(code, message, subject: .volume(shown))
         }
@@ -119,6 +121,20 @@ extension ClusterConnection {
             guard !isForced, let kept = trashed.keptUntil, kept > .now else { break }
             return failure(
                 .busy, "The image '\(shown)' is kept in the trash until later: give --force to delete it now")
+        case .resourceBusy where isLeftover:
+            return failure(
+                .busy,
+                "The image '\(shown)' is being deleted by another client, or that was killed less than 30 seconds ago")
+        case .directoryNotEmpty where isLeftover:
+            return failure(
+                .busy,
+                "What is left of the image '\(shown)' has snapshots: delete them first, with 'rbd snap purge --image-id \(trashed.id.printable)'"
+            )
+        case .tooManyLinks where isLeftover:
+            return failure(
+                .busy,
+                "What is left of the image '\(shown)' belongs to a group: take it out first, with 'rbd group image remove --image-id \(trashed.id.printable)'"
+            )
         case .resourceBusy:
             return failure(
                 .busy, "The image '\(shown)' in the trash has been opened by somebody: shut that down first")

@@ -35,6 +35,8 @@ final class LongCall: Sendable {
         var refusals = 0
         /// What it may leave where it ends now, other than it found it.
         var left: [StorageError] = []
+        /// The same without what the step adds that it is at.
+        var leftBefore: [StorageError] = []
     }
 
     /// How often it is told to end before that is known to reach nobody.
@@ -90,6 +92,7 @@ final class LongCall: Sendable {
             state.hasBegun = false
             state.executor = executor
             if let work { state.work = work }
+            state.leftBefore = state.left
             if let left, !state.isStopped { state.left.append(left) }
             return state.isStopped
         }
@@ -100,6 +103,11 @@ final class LongCall: Sendable {
     var left: [StorageError] {
         get { state.withLock { $0.left } }
         set { state.withLock { $0.left = newValue } }
+    }
+
+    /// To be called where the step that it is at has changed nothing: what it may leave is what the steps before it left.
+    func leavesNothing() {
+        state.withLock { $0.left = $0.leftBefore }
     }
 
     /// Whether the step that it is at may have touched an object.
