@@ -40,35 +40,44 @@ extension OpenImage {
     ///
     /// The call leaves the image without those that are gone.
     func deleteSnapshots(_ snapshots: [Snapshot], _ call: LongCall) throws(StorageError) {
-        var unprotected: [String] = []
-        var gone: [String] = []
+        let before = call.left
+        var losses = SnapshotLosses(of: name)
+        // Noted before each call: a time-out, here or of the cluster's, ends the waiting and not what is under way.
+        func attempt(
+            _ attempt: SnapshotLosses.Attempt, _ body: () throws(StorageError) -> Void
+        ) throws(StorageError) {
+            try call.proceed()
+            losses.begin(attempt)
+            call.left = before + losses.told
+            do throws(StorageError) {
+                try body()
+                losses.end()
+            } catch {
+                losses.fail(error)
+                call.left = before + losses.told
+                throw error
+            }
+            call.left = before + losses.told
+        }
         do throws(StorageError) {
             for snapshot in snapshots where snapshot.isProtected {
-                try call.proceed()
-                try unprotect(snapshot.name)
-                unprotected.append(snapshot.name)
+                try attempt(.unprotecting(snapshot.name)) { () throws(StorageError) in try unprotect(snapshot.name) }
             }
             try refuseCloned()
             for snapshot in snapshots {
-                try call.proceed()
-                try deleteSnapshot(snapshot.name)
-                gone.append(snapshot.name)
-                call.left = [
-                    StorageError(
-                        .invalidState,
-                        "The image '\(name.printable)' has lost its snapshots \(gone.map(\.printable).shortList)",
-                        subject: .volume(name.printable))
-                ]
+                try attempt(.deleting(snapshot.name)) { () throws(StorageError) in try deleteSnapshot(snapshot.name) }
             }
         } catch {
             var error = error
-            for name in unprotected.reversed() where !gone.contains(name) {
+            for name in losses.toProtect {
                 do throws(StorageError) {
                     try protect(name)
+                    losses.protectAgain(name)
                 } catch let undo {
                     error = error.adding(cause: undo)
                 }
             }
+            call.left = before + losses.told
             throw error
         }
     }
