@@ -72,8 +72,9 @@ extension RBDPool: VolumeProvisioning {
             try image.resize(to: wanted, allowsShrink: shrinks, call)
             return true
         }
-        let now = try await read(volume.name, in: context.renewed)
-        return isChanged ? .changed(now) : .unchanged(now)
+        return isChanged
+            ? .changed(try await inspect(volume, after: "resized", in: context))
+            : .unchanged(try await inspect(volume, in: context.renewed))
     }
 
     // MARK: Below

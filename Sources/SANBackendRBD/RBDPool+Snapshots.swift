@@ -101,7 +101,7 @@ extension RBDPool: VolumeSnapshots {
             }
             try image.check(result, cannot: "roll back")
         }
-        return try await shielded { () async throws(StorageError) in try await inspect(volume, in: context.renewed) }
+        return try await inspect(volume, after: "rolled back", in: context)
     }
 
     /// Copies what a clone has from its parent.
@@ -121,8 +121,7 @@ extension RBDPool: VolumeSnapshots {
             }
             try image.check(result, cannot: "flatten")
         }
-        return .changed(
-            try await shielded { () async throws(StorageError) in try await inspect(volume, in: context.renewed) })
+        return .changed(try await inspect(volume, after: "flattened", in: context))
     }
 
     // MARK: Below

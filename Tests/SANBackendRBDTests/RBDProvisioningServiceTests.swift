@@ -218,4 +218,23 @@ import Testing
             }
         }
     }
+
+    @Test("what was done and can't be looked at is told as done; another image of its name isn't taken for it (L12)")
+    func tellsWhatWasDone() async throws {
+        try await fixture.withPool { pool in
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            let silent = fixture.context(patience: .zero)
+            let error = await #expect(throws: StorageError.self) {
+                _ = try await pool.inspect(volume, after: "resized", in: silent)
+            }
+            #expect(error?.code == .timedOut)
+            #expect(error?.causes.map(\.message) == ["'v' was resized before that: refresh the pool"])
+            _ = try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context())
+            _ = try await fixture.create("v", 4 << 20, in: pool)
+            let other = await #expect(throws: StorageError.self) {
+                _ = try await pool.inspect(volume, after: "resized", in: fixture.context())
+            }
+            #expect(other?.code == .invalidState && other?.causes.count == 1)
+        }
+    }
 }
