@@ -50,7 +50,10 @@ extension RBDPool: VolumeEncryption {
                 try Self.format(staged, encryption, connection) { room throws(StorageError) in try whole(room) }
                 // Opened anew, as it is and not as the guest sees it.
                 try Self.fit(staged, capacity, connection)
-                try connection.rename(staged, to: name)
+            }
+            // Who waits for that in vain has taken everything back, and what comes late must not get the name.
+            try await step(in: context, waitingFor: "the new image '\(shown)'") {
+                connection throws(StorageError) in try connection.rename(staged, to: name)
             }
         } catch {
             throw await undo.run(after: error).error.about(.volume, shown)
