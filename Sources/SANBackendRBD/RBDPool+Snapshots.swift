@@ -84,21 +84,31 @@ extension RBDPool: VolumeSnapshots {
             guard let past = try image.snapshots().first(where: { $0.name == snapshot }) else {
                 throw image.noSnapshot(snapshot)
             }
-            try call.proceed(
-                leaving: StorageError(
-                    .invalidState, "The image '\(shown)' may be rolled back in part: roll it back again",
-                    subject: .volume(shown)))
+            func left(_ message: String) -> StorageError {
+                StorageError(.invalidState, message, subject: .volume(shown))
+            }
+            let inPart = left("The image '\(shown)' may be rolled back in part: roll it back again")
             let size = try image.sizeAndOrder().size
+            var rest: LongCall.Work?
             if size > past.size {
                 // A rollback cuts it too, but doesn't tell how far it is (librbd 16.2): it would be taken for one that stands still.
-                try call.proceed(over: LongCall.Work(end: size, start: past.size))
+                try call.proceed(leaving: inPart, over: LongCall.Work(end: size, start: past.size))
                 try image.resize(to: past.size, allowsShrink: true, call)
-                try call.proceed(over: LongCall.Work(end: past.size, before: size - past.size))
+                call.left = [
+                    left("The image '\(shown)' was cut to the \(past.size) bytes that it had then: roll it back again")
+                ]
+                // Cutting takes as long as there is to be cut, and without the image's lock others delete snapshots meanwhile.
+                guard try image.snapshots().contains(where: { $0.id == past.id && $0.name == snapshot }) else {
+                    throw image.noSnapshot(snapshot)
+                }
+                rest = LongCall.Work(end: past.size, before: size - past.size)
             }
+            try call.proceed(leaving: inPart, over: rest)
             let result = unsafe call.withArgument { argument in
                 unsafe CephLibrary.functions.rbd_snap_rollback_with_progress(
                     image.handle, snapshot, LongCall.callback, argument)
             }
+            call.settle(CephFailure(result))
             try image.check(result, cannot: "roll back")
         }
         return try await inspect(volume, after: "rolled back", in: context)

@@ -18,6 +18,29 @@ import Testing
         #expect(count.withLock { $0 } == 1)
     }
 
+    @Test("a step that was refused leaves what those before it left; one that has begun, or is others', may leave more")
+    func settles() throws {
+        let (cut, half) = (StorageError(.invalidState, "Cut"), StorageError(.invalidState, "Half done"))
+        func left(
+            after failure: CephFailure, at executor: String? = nil, hasBegun: Bool = false
+        ) throws -> [StorageError] {
+            let call = LongCall()
+            try call.proceed(leaving: cut)
+            _ = call.withArgument { unsafe LongCall.callback(1, 2, $0) }
+            try call.proceed(at: executor, leaving: half)
+            #expect(!call.hasBegun && call.left.count == 2)
+            if hasBegun { _ = call.withArgument { unsafe LongCall.callback(1, 2, $0) } }
+            call.settle(failure)
+            return call.left
+        }
+        let (refused, broken) = (CephFailure(-30 as Int32), CephFailure(-5 as Int32))
+        #expect(try left(after: refused).map(\.message) == ["Cut"])
+        #expect(try left(after: broken).count == 2)
+        #expect(try left(after: CephFailure(0 as Int32)).count == 2)
+        #expect(try left(after: refused, hasBegun: true).count == 2)
+        #expect(try left(after: refused, at: "10.0.0.1:0/1").count == 2)
+    }
+
     @Test("a step's progress is what it has done of its own part, after what the steps before it have")
     func counts() throws {
         let told = Mutex<[UInt64]>([])

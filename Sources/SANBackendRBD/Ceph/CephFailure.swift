@@ -16,6 +16,14 @@ struct CephFailure: Sendable, Hashable {
 
     var errno: Errno { Errno(rawValue: code) }
 
+    /// Whether work on an image that ends with it wasn't begun, where nothing was told of its progress.
+    var refusesWork: Bool {
+        [
+            .noSuchFileOrDirectory, .notPermitted, .permissionDenied, .resourceBusy, .readOnlyFileSystem,
+            .invalidArgument,
+        ].contains(errno)
+    }
+
     /// What it means for a call that wasn't a connect.
     ///
     /// The numbers are Linux's: EBLOCKLISTED is ESHUTDOWN (108), see Ceph's `include/rados.h`.

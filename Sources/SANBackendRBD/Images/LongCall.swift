@@ -110,6 +110,16 @@ final class LongCall: Sendable {
         state.withLock { $0.left = $0.leftBefore }
     }
 
+    /// To be called where the step that it is at has failed: one that was refused leaves nothing.
+    ///
+    /// What another client does it doesn't always tell.
+    func settle(_ failure: CephFailure) {
+        state.withLock { state in
+            guard failure.refusesWork, !state.hasBegun, state.executor == nil else { return }
+            state.left = state.leftBefore
+        }
+    }
+
     /// Whether the step that it is at may have touched an object.
     ///
     /// librbd tells of its progress with each object that it sends a request for (`AsyncObjectThrottle::start_next_op`), here and not where another

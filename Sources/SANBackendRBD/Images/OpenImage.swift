@@ -194,6 +194,7 @@ final class OpenImage: Sendable {
         let result = unsafe call.withArgument { argument in
             unsafe CephLibrary.functions.rbd_resize2(handle, size, allowsShrink, LongCall.callback, argument)
         }
+        call.settle(CephFailure(result))
         try check(result, cannot: "resize")
     }
 }
