@@ -8,7 +8,7 @@ import Testing
     @Test("a stop that is obeyed is no sign of another client; one that is passed over is, once")
     func noticesDisobedience() {
         let count = Mutex(0)
-        let call = LongCall(unheard: { _ in count.withLock { $0 += 1 } })
+        let call = LongCall("the test", unheard: { _ in count.withLock { $0 += 1 } })
         func advance() -> Int32 { call.withArgument { unsafe LongCall.callback(1, 2, $0) } }
         for _ in 1...5 { #expect(advance() == 0) }
         call.stop()
@@ -24,7 +24,7 @@ import Testing
         func left(
             after failure: CephFailure, at executor: String? = nil, hasBegun: Bool = false
         ) throws -> [StorageError] {
-            let call = LongCall()
+            let call = LongCall("the test")
             try call.proceed(leaving: cut)
             _ = call.withArgument { unsafe LongCall.callback(1, 2, $0) }
             try call.proceed(at: executor, leaving: half)
@@ -44,7 +44,7 @@ import Testing
     @Test("a step's progress is what it has done of its own part, after what the steps before it have")
     func counts() throws {
         let told = Mutex<[UInt64]>([])
-        let call = LongCall(over: 100) { done in told.withLock { $0.append(done) } }
+        let call = LongCall("the test", over: 100) { done in told.withLock { $0.append(done) } }
         func advance(_ done: UInt64, _ total: UInt64) -> Int32 {
             call.withArgument { unsafe LongCall.callback(done, total, $0) }
         }

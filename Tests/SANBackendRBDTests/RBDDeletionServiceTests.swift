@@ -23,14 +23,14 @@ import Testing
                 try await withThread {
                     try cluster.rbd("rm", spec)
                     try cluster.rbd("create", "--size=8M", spec)
-                    _ = try connection.remove(volume, LongCall())
+                    _ = try connection.remove(volume, LongCall("the test"))
                 }
             }
             #expect(found == .invalidState)
             let new = try #require(try await pool.refresh(in: fixture.context()).volumes.first)
             #expect(new.image != volume.image && new.definition.capacity == ByteCount(8 << 20))
-            #expect(try await withThread { try connection.remove(new, LongCall()) })
-            #expect(try await withThread { try !connection.remove(new, LongCall()) }, "it is gone")
+            #expect(try await withThread { try connection.remove(new, LongCall("the test")) })
+            #expect(try await withThread { try !connection.remove(new, LongCall("the test")) }, "it is gone")
             #expect(try await pool.refresh(in: fixture.context()).volumes.isEmpty)
         }
     }

@@ -231,7 +231,7 @@ import Testing
             let volume = try await fixture.create("v", 4 << 20, in: pool)
             for name in ["a", "b"] { _ = try await pool.createSnapshot(name, of: volume, in: fixture.context()) }
             let error = try await fixture.onImage("v") { image throws(StorageError) in
-                let call = LongCall()
+                let call = LongCall("the test")
                 try image.deleteSnapshots(try image.snapshots(), call)
                 call.stop()
                 do throws(StorageError) {

@@ -196,7 +196,7 @@ import Testing
             let connection = try await pool.connections.connection(to: pool.source, in: context)
             let begun = try #require(try await withThread { try connection.begunDeletion(of: volume) })
             #expect(try await pool.deleteVolume(volume, deletingSnapshots: false, in: context).isChanged)
-            #expect(try await withThread { try !connection.finish(begun, LongCall()) })
+            #expect(try await withThread { try !connection.finish(begun, LongCall("the test")) })
             #expect(try await !pool.deleteVolume(volume, deletingSnapshots: false, in: context).isChanged)
         }
     }

@@ -48,18 +48,22 @@ final class LongCall: Sendable {
     static let grace: Duration = .seconds(2)
 
     private let state: Mutex<State>
+    /// For messages: "the deletion of the image 'v'".
+    private let what: String
     private let capacity: UInt64
     private let report: @Sendable (_ done: UInt64) -> Void
     private let unheard: @Sendable (LongCall) -> Void
 
     /// - Parameters:
+    ///   - what: what it does, for messages: "the deletion of the image 'v'".
     ///   - capacity: the bytes that are worked through; 0 for none to be told.
     ///   - report: is told how many are done.
     ///   - unheard: is called where another client has come to carry it out, and goes on after it was stopped.
     init(
-        over capacity: UInt64 = 0, report: @escaping @Sendable (_ done: UInt64) -> Void = { _ in },
+        _ what: String, over capacity: UInt64 = 0, report: @escaping @Sendable (_ done: UInt64) -> Void = { _ in },
         unheard: @escaping @Sendable (LongCall) -> Void = { _ in }
     ) {
+        self.what = what
         self.capacity = capacity
         self.report = report
         self.unheard = unheard
@@ -96,7 +100,7 @@ final class LongCall: Sendable {
             if let left, !state.isStopped { state.left.append(left) }
             return state.isStopped
         }
-        if isStopped { throw StorageError(.cancelled, "Stopped before the next step") }
+        if isStopped { throw StorageError(.cancelled, "Stopped before the next step of \(what)") }
     }
 
     /// What it may leave; to be set where a step has ended, and more is known.
@@ -178,7 +182,7 @@ extension RBDPool {
             let error = StorageError(.cancelled, "Cancelled, but \(client) goes on with \(what)")
             outcome.finish(.failure(call.ended(error)))
         }
-        let call = LongCall(over: capacity) {
+        let call = LongCall(what, over: capacity) {
             progress.report(done: ByteCount($0), total: ByteCount(capacity))
         } unheard: {
             leave($0, to: "another client, which has the image's lock by now,")

@@ -189,7 +189,7 @@ final class OpenImage: Sendable {
     // MARK: Changes
 
     func resize(
-        to size: UInt64, allowsShrink: Bool, _ call: LongCall = LongCall()
+        to size: UInt64, allowsShrink: Bool, _ call: LongCall = LongCall("the change of the image")
     ) throws(StorageError) {
         let result = unsafe call.withArgument { argument in
             unsafe CephLibrary.functions.rbd_resize2(handle, size, allowsShrink, LongCall.callback, argument)
