@@ -14,23 +14,33 @@ struct ImageMetadata {
     /// Whether there is no room for more.
     var isFull: Bool { length > ImageMetadata.limit }
 
+    enum Outcome: Sendable, Hashable {
+        /// More comes after ``last``.
+        case taken
+        case end
+        /// Some value has a NUL of its own: whose it is shows where it is asked for alone. Nothing was taken.
+        case unclear
+    }
+
     /// Takes what an answer holds.
     ///
     /// - Parameters:
     ///   - keys: each with a NUL at its end, as the values are.
-    /// - Returns: false where that is the end: nothing comes after ``last``.
-    mutating func take(keys: some Sequence<CChar>, values: some Sequence<CChar>) -> Bool {
+    mutating func take(keys: some Sequence<CChar>, values: some Sequence<CChar>) -> Outcome {
         let keys = ImageMetadata.texts(keys)
-        guard let end = keys.last, last.lexicographicallyPrecedes(end) else { return false }
+        guard let end = keys.last, last.lexicographicallyPrecedes(end) else { return .end }
+        var values = ImageMetadata.texts(values)
+        if keys.count == 1, !values.isEmpty { values = [Array(values.joined(separator: [0]))] }
+        guard values.count <= keys.count else { return .unclear }
         last = end
-        for (key, value) in zip(keys, ImageMetadata.texts(values)) {
+        for (key, value) in zip(keys, values) {
             length += key.count + value.count
             guard let key = String(validating: key, as: UTF8.self), key.isPrintable,
                 let value = String(validating: value, as: UTF8.self), value.isPrintable
             else { continue }
             found[key] = value
         }
-        return true
+        return .taken
     }
 
     private static func texts(_ bytes: some Sequence<CChar>) -> [[UInt8]] {

@@ -47,20 +47,25 @@ extension OpenImage {
     /// - Returns: whether there is no more than is kept.
     private func metadata() throws(StorageError) -> (found: [String: String], isWhole: Bool) {
         var kept = ImageMetadata()
+        var count: UInt64 = 64
         while !kept.isFull {
-            guard let piece = try metadata(after: kept.last) else { return (kept.found, false) }
-            guard kept.take(keys: piece.keys, values: piece.values) else { return (kept.found, true) }
+            guard let piece = try metadata(after: kept.last, count) else { return (kept.found, false) }
+            switch kept.take(keys: piece.keys, values: piece.values) {
+            case .taken: count = 64
+            case .end: return (kept.found, true)
+            case .unclear: count = 1
+            }
         }
         return (kept.found, false)
     }
 
     /// Some, in order; nil where the next one is too long.
     private func metadata(
-        after last: [UInt8]
+        after last: [UInt8], _ count: UInt64
     ) throws(StorageError) -> (keys: ArraySlice<CChar>, values: ArraySlice<CChar>)? {
         // Bytes, as a key needn't be UTF-8.
         let start = last.map { CChar(bitPattern: $0) } + [0]
-        var (room, count) = (4096, UInt64(64))
+        var (room, count) = (4096, count)
         while true {
             var (keys, values) = ([CChar](repeating: 0, count: room), [CChar](repeating: 0, count: room))
             var (keyLength, valueLength) = (room, room)
