@@ -130,9 +130,10 @@ final class OpenImage: Sendable {
         var snapshots: [Snapshot] = []
         for var snapshot in try allSnapshots() where snapshot.kind == RBD_SNAP_NAMESPACE_TYPE_USER {
             var isProtected: Int32 = 0
-            try check(
-                unsafe CephLibrary.functions.rbd_snap_is_protected(handle, snapshot.name, &isProtected),
-                cannot: "look at the snapshot '\(snapshot.name.printable)' of")
+            let result = unsafe CephLibrary.functions.rbd_snap_is_protected(handle, snapshot.name, &isProtected)
+            // Deleted meanwhile.
+            if CephFailure(result).errno == .noSuchFileOrDirectory { continue }
+            try check(result, cannot: "look at the snapshot '\(snapshot.name.printable)' of")
             snapshot.isProtected = isProtected != 0
             snapshots.append(snapshot)
         }
@@ -149,13 +150,16 @@ final class OpenImage: Sendable {
             if CephFailure(count).errno == .outOfRange, room < 1 << 20 { continue }
             try check(count, cannot: "list the snapshots of")
             defer { unsafe functions.rbd_snap_list_end(&list) }
-            var found = unsafe list[..<min(Int(count), list.count)].map { entry in
+            let listed = unsafe list[..<min(Int(count), list.count)].map { entry in
                 unsafe Snapshot(id: entry.id, name: String(cString: entry.name), size: entry.size, isProtected: false)
             }
-            for index in found.indices {
-                try check(
-                    unsafe functions.rbd_snap_get_namespace_type(handle, found[index].id, &found[index].kind),
-                    cannot: "look at the snapshot '\(found[index].name.printable)' of")
+            var found: [Snapshot] = []
+            for var snapshot in listed {
+                let result = unsafe functions.rbd_snap_get_namespace_type(handle, snapshot.id, &snapshot.kind)
+                // Deleted meanwhile.
+                if CephFailure(result).errno == .noSuchFileOrDirectory { continue }
+                try check(result, cannot: "look at the snapshot '\(snapshot.name.printable)' of")
+                found.append(snapshot)
             }
             return found
         }

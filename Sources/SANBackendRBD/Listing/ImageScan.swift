@@ -15,6 +15,16 @@ struct ImageScan {
         var luks: Result<ImageLUKS?, StorageError>
     }
 
+    /// What a pool's directory says of an image.
+    private struct Entry: Hashable {
+        var name: String
+        var id: String
+
+        init(_ image: ListedImage) {
+            (name, id) = (image.name, image.id)
+        }
+    }
+
     let connection: ClusterConnection
     let deadline: Deadline
     /// Look at the object maps.
@@ -35,8 +45,8 @@ struct ImageScan {
         var findings = try times.measure("headers") { () throws(StorageError) in try headers(of: images) }
         if findings.contains(where: { $0.isGone }) {
             // Deleted since, or half deleted: what is still in the directory is the latter.
-            let left = Set(try connection.images().map { [$0.name, $0.id] })
-            findings.removeAll { $0.isGone && !left.contains([$0.image.name, $0.image.id]) }
+            let left = Set(try connection.images().map { Entry($0) })
+            findings.removeAll { $0.isGone && !left.contains(Entry($0.image)) }
         }
         if wantsUsage { try times.measure("usage") { () throws(StorageError) in try readMaps(&findings) } }
         let unread = try times.measure("encryption") { () throws(StorageError) in
