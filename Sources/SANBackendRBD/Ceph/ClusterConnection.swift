@@ -105,7 +105,11 @@ final class ClusterConnection: Sendable {
     }
 
     /// A client that is connected; `rados_shutdown` is its caller's.
-    @unsafe static func connected(_ source: RBDSource, _ key: CephKey?) throws(StorageError) -> rados_t {
+    ///
+    /// - Parameter options: set last.
+    @unsafe static func connected(
+        _ source: RBDSource, _ key: CephKey?, _ options: [(name: String, value: String)] = []
+    ) throws(StorageError) -> rados_t {
         try CephLibrary.require()
         let functions = unsafe CephLibrary.functions
         var cluster: rados_t?
@@ -115,6 +119,10 @@ final class ClusterConnection: Sendable {
         }
         do throws(StorageError) {
             try unsafe configure(made, source, key)
+            for (name, value) in options {
+                let result = unsafe functions.rados_conf_set(made, name, value)
+                guard result >= 0 else { throw CephFailure(result).error(cannot: "set Ceph's option \(name)") }
+            }
             try unsafe takeSettings(made)
             let connected = unsafe functions.rados_connect(made)
             guard connected >= 0 else { throw connectFailure(CephFailure(connected), source) }

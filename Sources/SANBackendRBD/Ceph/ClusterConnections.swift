@@ -27,12 +27,14 @@ final class ClusterConnections: Sendable {
         }
     }
 
-    /// What a cluster offers, see ``ClusterConnection/places(of:key:)``; nothing stays connected.
+    /// What a cluster offers, see ``ClusterConnection/places(of:key:until:)``; nothing stays connected.
     static func places(of source: RBDSource, in context: OperationContext) async throws(StorageError) -> [String] {
-        let key = try await key(of: source, in: context)
-        return try await connect(to: source, key: key, until: context.deadline) {
-            () throws(StorageError) in try ClusterConnection.places(of: source, key: key)
+        let (key, deadline) = (try await key(of: source, in: context), context.deadline)
+        let places = try await connect(to: source, key: key, until: deadline) {
+            () throws(StorageError) in try ClusterConnection.places(of: source, key: key, until: deadline)
         }
+        for problem in places.problems { context.logger.warning("\(problem.message)") }
+        return places.names
     }
 
     private static func key(
