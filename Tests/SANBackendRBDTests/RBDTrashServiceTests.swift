@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    @Test("what may lack objects isn't restored, whatever a purge failed of: that ended, and so did one that came later")
+    @Test("what may lack objects isn't restored, whatever a purge failed of, that one or a later one")
     func refusesWhatIsPurgedInPart() async throws {
         try await fixture.withPool { pool in
             let context = fixture.context()
@@ -105,6 +105,28 @@ import Testing
             try await withThread { try connection.refuseRestore(of: snapped) }
             #expect(await purge()?.code == .busy)
             #expect(await code { _ = try await pool.restore(snapped, as: "used", in: context) } == .invalidState)
+        }
+    }
+
+    @Test("what a purge that nobody hears of any more has begun with isn't restored; a refused one leaves no note")
+    func notesPurges() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let used = try await fixture.create("used", 4 << 20, in: pool)
+            _ = try await pool.createSnapshot("s", of: used, in: context)
+            let snapped = try await pool.moveToTrash(used, keeping: .zero, in: context)
+            #expect(await code { try await pool.purge(snapped, isForced: false, in: context) } == .busy)
+            let back = try await pool.restore(snapped, as: "used", in: context)
+            #expect(back.definition.imageSettings?.metadata.isEmpty == true)
+            let trashed = try await pool.moveToTrash(back, keeping: .zero, in: context)
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            try await withThread { try connection.notePurge(of: trashed) }
+            #expect(await code { _ = try await pool.restore(trashed, as: "used", in: context) } == .invalidState)
+            // Nor where the header is gone: none is made.
+            let gone = TrashedVolume(id: "abcdef", name: "gone")
+            try await withThread { try connection.notePurge(of: gone) }
+            #expect(try await withThread { try !connection.isPurgeNoted(on: gone) })
+            #expect(await code { try await pool.purge(gone, isForced: false, in: context) } == .notFound)
         }
     }
 }

@@ -65,29 +65,36 @@ extension ClusterConnection {
     }
 
     func restore(_ trashed: TrashedVolume, as name: String) throws(StorageError) {
+        let isPurged = StorageError(
+            .invalidState,
+            "The image '\(trashed.name.printable)' in the trash is being deleted, or deleted in part: purge it",
+            subject: .volume(trashed.name.printable))
+        if try isPurgeNoted(on: trashed) { throw isPurged }
         let result = unsafe CephLibrary.functions.rbd_trash_restore(ioContext, trashed.id, name)
         if CephFailure(result).errno == .fileExists { throw exists(name) }
-        guard CephFailure(result).errno != .resourceBusy else {
-            throw StorageError(
-                .invalidState,
-                "The image '\(trashed.name.printable)' in the trash is being deleted, or deleted in part: purge it",
-                subject: .volume(trashed.name.printable))
-        }
+        if CephFailure(result).errno == .resourceBusy { throw isPurged }
         try check(result, trashed.name, cannot: "restore the image '\(trashed.name.printable)'")
     }
 
     /// Deletes what is in the trash.
     ///
     /// librbd calls an entry whole again when its removal fails, however far that came, and even where it was marked before
-    /// (`trash::RemoveRequest::handle_remove_image`): what lacks objects is marked again.
+    /// (`trash::RemoveRequest::handle_remove_image`): what lacks objects is marked again, and noted before, see ``PurgeNote``.
     ///
     /// - Throws: `busy` for one that is still kept, is open, or has snapshots.
     func purge(_ trashed: TrashedVolume, isForced: Bool, _ call: LongCall) throws(StorageError) {
         let shown = trashed.name.printable
-        let wasBegun = try isRemoved(trashed)
+        let wasNoted = try isPurgeNoted(on: trashed)
+        let wasBegun = try isRemoved(trashed) || wasNoted
         try call.proceed(
             leaving: StorageError(
                 .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
+        do throws(StorageError) {
+            try notePurge(of: trashed)
+        } catch {
+            call.leavesNothing()
+            throw error
+        }
         let result = unsafe call.withArgument { argument in
             unsafe CephLibrary.functions.rbd_trash_remove_with_progress(
                 ioContext, trashed.id, isForced, LongCall.callback, argument)
@@ -97,9 +104,8 @@ extension ClusterConnection {
         let isBegun = wasBegun || call.hasBegun
         if !isBegun || errno == .canceled { call.leavesNothing() }
         let error = purgeFailure(result, of: trashed, isForced: isForced)
-        guard isBegun else { throw error }
         do throws(StorageError) {
-            try refuseRestore(of: trashed)
+            if isBegun { try refuseRestore(of: trashed) } else { try forgetPurge(of: trashed) }
         } catch let mark {
             throw error.adding(cause: mark)
         }

@@ -41,7 +41,7 @@ struct ImageHeader: Sendable, Hashable {
     /// - Parameter wantsFlags: they tell whether the object map is to be trusted.
     static func calls(wantsFlags: Bool) -> [ClassCalls.Call] {
         let calls: [ClassCalls.Call] = [
-            .init(method: "get_size", input: head, limit: 16),
+            sizeCall,
             // As a reader: an image with features that only writers must know is readable.
             .init(method: "get_features", input: head + [1], limit: 32),
             .init(method: "get_snapcontext", input: [], limit: 12 + 8 * snapshotLimit, isOptional: true),
@@ -50,6 +50,8 @@ struct ImageHeader: Sendable, Hashable {
         ]
         return wantsFlags ? calls + [.init(method: "get_flags", input: head, limit: 16)] : calls
     }
+
+    static let sizeCall = ClassCalls.Call(method: "get_size", input: head, limit: 16)
 
     /// What those with the feature `data-pool` are asked, too.
     static let dataPoolCall = ClassCalls.Call(method: "get_data_pool", input: [], limit: 16)
