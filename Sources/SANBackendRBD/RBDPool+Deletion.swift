@@ -14,9 +14,10 @@ extension RBDPool {
     public func deleteVolume(
         _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
     ) async throws(StorageError) -> Change<Void> {
-        try await withLongCall(
+        let (shown, logger) = (volume.name.printable, context.logger)
+        return try await withLongCall(
             in: context, over: volume.definition.capacity?.bytes ?? 0,
-            waitingFor: "the deletion of the image '\(volume.name.printable)'"
+            waitingFor: "the deletion of the image '\(shown)'"
         ) { connection, call throws(StorageError) in
             let isWhole: Bool
             do throws(StorageError) {
@@ -33,7 +34,13 @@ extension RBDPool {
                 isWhole = false
             }
             if isWhole { try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection, call) }
-            return try connection.remove(volume, call) ? .changed(()) : .unchanged(())
+            guard try connection.remove(volume, call) else { return .unchanged(()) }
+            if connection.isKept(volume) {
+                logger.warning(
+                    "The cluster keeps '\(shown)' in its trash, with its data (rbd_move_to_trash_on_remove): see 'sanctl volume trash list'"
+                )
+            }
+            return .changed(())
         }
     }
 
@@ -102,6 +109,16 @@ extension ClusterConnection {
             throw error.adding(cause: question)
         }
         throw error
+    }
+
+    /// Whether an image that was just removed is in the trash, as the option `rbd_move_to_trash_on_remove` of the pool has it.
+    func isKept(_ volume: Volume) -> Bool {
+        do throws(StorageError) {
+            return try trashed(volume) != nil
+        } catch {
+            // It is removed all the same.
+            return false
+        }
     }
 
     /// Has the call leave what a removal that failed has left.

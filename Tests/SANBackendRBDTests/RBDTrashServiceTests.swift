@@ -129,4 +129,19 @@ import Testing
             #expect(await code { try await pool.purge(gone, isForced: false, in: context) } == .notFound)
         }
     }
+
+    @Test("where the pool moves what is removed to its trash, that is seen")
+    func seesWhatIsKept() async throws {
+        var definition = fixture.definition()
+        definition.configOptions = [.init(name: "rbd_move_to_trash_on_remove", value: "true")]
+        for (keeps, definition) in [(true, definition), (false, fixture.definition())] {
+            try await fixture.withPool(definition) { pool in
+                let volume = try await fixture.create("v", 4 << 20, in: pool)
+                #expect(try await pool.deleteVolume(volume, deletingSnapshots: false, in: fixture.context()).isChanged)
+                let connection = try await pool.connections.connection(to: pool.source, in: fixture.context())
+                #expect(try await withThread { connection.isKept(volume) } == keeps)
+                #expect(try await pool.trash(in: fixture.context()).count == 1)
+            }
+        }
+    }
 }

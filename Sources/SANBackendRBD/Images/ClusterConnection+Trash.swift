@@ -28,6 +28,11 @@ extension ClusterConnection {
     ///
     /// librbd keeps it in the trash, by its id, and lists it among the images and not in the trash.
     func begunDeletion(of volume: Volume) throws(StorageError) -> TrashedVolume? {
+        try trashed(volume).flatMap { $0.source == "removing" ? $0 : nil }
+    }
+
+    /// The entry of the trash that an image is, of whatever source.
+    func trashed(_ volume: Volume) throws(StorageError) -> TrashedVolume? {
         guard let id = volume.image?.id, !id.isEmpty else { return nil }
         let functions = unsafe CephLibrary.functions
         var entry = unsafe rbd_trash_image_info_t()
@@ -37,7 +42,6 @@ extension ClusterConnection {
         if none.contains(CephFailure(result).errno) { return nil }
         try check(result, volume.name, cannot: "look for the image '\(volume.name.printable)' in the trash")
         defer { unsafe functions.rbd_trash_get_cleanup(&entry) }
-        guard unsafe entry.source == RBD_TRASH_IMAGE_SOURCE_REMOVING else { return nil }
         return unsafe TrashedVolume(entry)
     }
 
