@@ -89,9 +89,9 @@ extension StorageEngine {
             let last = old ?? Dictionary(known().map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
             old = last
             let same = last[volumes[place].name].flatMap { $0.isSameImage(as: volumes[place]) ? $0 : nil }
-            let known = same?.definition.target.encryption
-            if volumes[place].isEncryptionUnknown { volumes[place].definition.target.encryption = known }
-            if let secrets = known?.secrets, !secrets.isEmpty {
+            let encryption = same?.definition.target.encryption
+            if volumes[place].isEncryptionUnknown { volumes[place].definition.target.encryption = encryption }
+            if let secrets = encryption?.secrets, !secrets.isEmpty {
                 volumes[place].definition.target.encryption?.secrets = secrets
             } else if let uuid = found[volumes[place].path] {
                 volumes[place].definition.target.encryption?.secrets = [.uuid(uuid)]
