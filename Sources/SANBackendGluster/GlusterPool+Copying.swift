@@ -40,23 +40,26 @@ extension GlusterPool {
                     try await call("the size", context.renewed) { _ throws(StorageError) in try file.truncate(to: size)
                     }
                 }
-                if isFull { try await allocate(0..<size, of: file, context) }
+                // Where the bricks can't, it stays sparse.
+                if isFull { _ = try await reserve(0..<size, of: file, context) }
                 return
             }
             // A guest may have changed the header since it was listed; in the copy it can't.
-            let header = try await header(of: file, name, origin, context)
+            let header = try await header(of: file, origin, context)
+            try plan.requireSecret(of: origin.volume, header)
             guard let capacity = header.capacity, wanted > capacity else { return }
             try await grow(staging, name, header, to: wanted, context.renewed)
         }
     }
 
+    /// The header of a copy, whose origin's name tells whether it may be at the end.
     private func header(
-        of file: GlusterFile, _ name: String, _ origin: VolumeRequest.Origin, _ context: OperationContext
+        of file: GlusterFile, _ origin: VolumeRequest.Origin, _ context: OperationContext
     ) async throws(StorageError) -> ImageHeader {
         let source = source
         return try await call("the new file", context.renewed) { connected throws(StorageError) in
             var reader = GlusterReader(volume: connected, source: source)
-            let header = try reader.header(of: file, name, try file.status())
+            let header = try reader.header(of: file, origin.volume.name, try file.status()).of(origin.volume)
             try header.refuseExternalData(of: origin.volume)
             return header
         }
@@ -147,7 +150,7 @@ extension GlusterPool {
             try await call("the copy", context.renewed) { _ throws(StorageError) in try file.sync() }
             // What a guest writes to a raw volume is data, also where it looks like an image.
             let isRaw = listedFormat(listed) == .raw
-            let header = isRaw ? .spanningFile(.raw) : try await header(of: file, name, origin, context)
+            let header = isRaw ? .spanningFile(.raw) : try await header(of: file, origin, context)
             let copied = Convertible(place: source.place(copy.path), header: header, size: size)
             try await convert(name, plan, copied, origin, context)
         } catch {
@@ -209,7 +212,7 @@ extension GlusterPool {
                 // Conversions go on as long as they need: only the user ends them.
                 try await QemuImg(commands: commands).convert(conversion, passphrase: passphrase, until: .never)
                 guard case .raw(let allocation) = plan.kind, allocation.map({ $0 >= capacity }) ?? true else { return }
-                try await allocate(0..<capacity.bytes, of: file, context.renewed)
+                _ = try await reserve(0..<capacity.bytes, of: file, context.renewed)
             }
         }
     }

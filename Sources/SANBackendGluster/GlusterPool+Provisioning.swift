@@ -32,7 +32,7 @@ extension GlusterPool: VolumeEncryption {
                 try await call("the size", context) { _ throws(StorageError) in
                     try staging.file.truncate(to: capacity.bytes)
                 }
-                try await allocate(0..<min(allocation ?? capacity, capacity).bytes, of: staging.file, context)
+                try await allocate(new: 0..<min(allocation ?? capacity, capacity).bytes, of: staging.file, context)
             }
         case .image(let format, let options): try await makeImage(name, plan, format, options, context)
         case .copy:
@@ -138,27 +138,41 @@ extension GlusterPool: VolumeEncryption {
         }
     }
 
-    /// Has the bricks take the space, a piece at a time; writes zeros where they can't.
-    func allocate(
+    /// Has the bricks take the space of a range, a piece at a time; what the range has stays.
+    ///
+    /// - Returns: false where the bricks' file systems can't promise space, as ZFS and ext3 can't.
+    func reserve(
         _ range: Range<UInt64>, of file: GlusterFile, _ context: OperationContext
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Bool {
         var lower = range.lowerBound
         while lower < range.upperBound {
             let piece = lower..<min(range.upperBound, lower + GlusterPool.allocationPiece)
             do throws(StorageError) {
                 try await call("the space", context.renewed) { _ throws(StorageError) in try file.allocate(piece) }
             } catch  where error.code == .unsupported {
-                try await call("the space", context.renewed) { _ throws(StorageError) in
-                    let zeros = TransferBuffer(count: 1 << 20)
-                    var position = piece.lowerBound
-                    while position < min(piece.upperBound, piece.lowerBound + GlusterPool.zeroPiece) {
-                        let count = Int(min(piece.upperBound - position, UInt64(zeros.count)))
-                        try file.write(zeros, 0..<count, at: position)
-                        position += UInt64(count)
-                    }
+                return false
+            }
+            lower = piece.upperBound
+        }
+        return true
+    }
+
+    /// Gives a new file, which nobody has written to yet, its space: zeros, where the bricks can't promise any.
+    func allocate(
+        new range: Range<UInt64>, of file: GlusterFile, _ context: OperationContext
+    ) async throws(StorageError) {
+        guard try await !reserve(range, of: file, context) else { return }
+        var lower = range.lowerBound
+        while lower < range.upperBound {
+            let piece = lower..<min(range.upperBound, lower + GlusterPool.zeroPiece)
+            try await call("the space", context.renewed) { _ throws(StorageError) in
+                let zeros = TransferBuffer(count: 1 << 20)
+                var position = piece.lowerBound
+                while position < piece.upperBound {
+                    let count = Int(min(piece.upperBound - position, UInt64(zeros.count)))
+                    try file.write(zeros, 0..<count, at: position)
+                    position += UInt64(count)
                 }
-                lower = min(piece.upperBound, lower + GlusterPool.zeroPiece)
-                continue
             }
             lower = piece.upperBound
         }
@@ -243,7 +257,8 @@ extension GlusterPool: VolumeEncryption {
         _ = try await GlusterAccess.transfer(file, size: .max, named: plan.name.text).upload(
             end, TransferRequest(isSparse: true), length: size, in: context.renewed.silent)
         let whole = try await roundUp(file, size, context.renewed)
-        if takesSpace { try await allocate(0..<whole, of: file, context) }
+        // Where the bricks can't, it stays sparse.
+        if takesSpace { _ = try await reserve(0..<whole, of: file, context) }
     }
 
     /// QEMU reads whole sectors, and Gluster has none behind the end (QEMU 7.2: "Could not read L1 table").
@@ -281,13 +296,24 @@ extension GlusterPool: VolumeEncryption {
             do throws(StorageError) {
                 let status = try connected.status(of: path)
                 // A link is listed as what it leads to.
-                let shown = status.kind == .link ? try connected.status(of: path, following: true) : status
-                try source.compare(shown, with: volume)
+                try source.compare(status.kind == .link ? try target(of: path, on: connected) : status, with: volume)
                 if status.kind == .folder { try connected.removeFolder(path) } else { try connected.remove(path) }
                 return .changed(())
             } catch  where error.code == .notFound {
                 return .unchanged(())
             }
+        }
+    }
+
+    /// - Throws: `invalid_state` where the link leads nowhere any more, which isn't that the link is gone.
+    private func target(of link: String, on connected: GlusterVolume) throws(StorageError) -> GlusterStatus {
+        do throws(StorageError) {
+            return try connected.status(of: link, following: true)
+        } catch  where error.code == .notFound {
+            throw StorageError(
+                .invalidState,
+                "'\(link.printable)' leads to a file that isn't there any more: refresh the pool, and remove the link by hand",
+                subject: .path(link.printable), causes: [error])
         }
     }
 }

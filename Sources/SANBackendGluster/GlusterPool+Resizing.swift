@@ -38,7 +38,13 @@ extension GlusterPool {
         try await setLength(of: file, volume.name, from: size, to: whole, context)
         if request.allocates, whole > size {
             do throws(StorageError) {
-                try await allocate(size..<whole, of: file, context)
+                // Somebody may have it open, and write there already: no zeros.
+                guard try await reserve(size..<whole, of: file, context) else {
+                    throw StorageError(
+                        .unsupported,
+                        "The file systems of the bricks can't promise space for '\(volume.name.printable)': leave --allocate out",
+                        subject: .volume(volume.name.printable))
+                }
             } catch {
                 throw await cutBack(file, volume.name, from: whole, to: size, after: error, context)
             }

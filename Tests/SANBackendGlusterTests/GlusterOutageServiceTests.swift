@@ -71,7 +71,7 @@ import Testing
             case .space, .name:
                 try await pool.publish("new", plan, short) { staging throws(StorageError) in
                     do { try server.pauseBrick(of: "v") } catch { throw StorageError(.hostFailure, "\(error)") }
-                    if step == .space { try await pool.allocate(0..<4096, of: staging.file, short) }
+                    if step == .space { try await pool.allocate(new: 0..<4096, of: staging.file, short) }
                 }
             case .deletion:
                 let listed = try await pool.inspect("a", in: GlusterFixture.context())

@@ -292,9 +292,9 @@ import Testing
         let plan = try CreationPlan(VolumeRequest(GlusterFixture.definition("new", 8192)))
         let task = Task {
             try await pool.publish("new", plan, GlusterFixture.context()) { staging throws(StorageError) in
-                try await pool.allocate(0..<4096, of: staging.file, GlusterFixture.context())
+                try await pool.allocate(new: 0..<4096, of: staging.file, GlusterFixture.context())
                 withUnsafeCurrentTask { $0?.cancel() }
-                try await pool.allocate(4096..<8192, of: staging.file, GlusterFixture.context())
+                try await pool.allocate(new: 4096..<8192, of: staging.file, GlusterFixture.context())
             }
         }
         let result = await task.result
