@@ -129,10 +129,12 @@ import Testing
         let server = try GlusterDaemon()
         try server.addVolume("v", replicas: 2)
         let hosts = [PoolSource.Host(name: server.address)]
-        let pool = try await GlusterFixture.pool(hosts, "v", directory: nil)
-        let volume = try await make("a", 4096, in: pool)
+        let volume = try await make("a", 4096, in: try await GlusterFixture.pool(hosts, "v", directory: nil))
         try split("a", server)
-        // What the client has seen before counts until it looks again.
+        // What a client has seen counts until it looks again, whenever that is: another one.
+        let other = GlusterBackend(host: HostRoot("/"), commands: SubprocessRunner())
+        let definition = GlusterSourceTests.definition(hosts, name: "v", directory: nil)
+        let pool = try await other.activate(definition, in: GlusterFixture.context()).value
         let unreadable = await #expect(throws: StorageError.self) {
             try await pool.inspect(volume, in: GlusterFixture.context())
         }
