@@ -79,9 +79,8 @@ extension SCSIPool {
     /// - Throws: `busy` naming who uses which of its disks; as ``VirtualHBAs/delete(wwnn:wwpn:coordinator:until:)``.
     public func deactivate(in context: OperationContext) async throws(StorageError) -> Change<Void> {
         guard case .virtualPort(let port) = adapter else { return .unchanged(()) }
-        let isOurs = try context.activations.load(pool: name)?[Note.wwpn] == port.wwpn.description
         var change = Change<Void>.unchanged(())
-        if port.managed ?? isOurs {
+        if try isToDelete(port, in: context) {
             let scsiHost = try await scsiHost(until: context.deadline)
             if let scsiHost { try await hbas.release(scsiHost, until: context.deadline) }
             change = try await hbas.delete(
@@ -91,11 +90,19 @@ extension SCSIPool {
         return change
     }
 
+    /// Whether the stop deletes the port: as the document says, else where this pool has made it.
+    private func isToDelete(
+        _ port: PoolSource.FibreChannel, in context: OperationContext
+    ) throws(StorageError) -> Bool {
+        if let managed = port.managed { return managed }
+        return try context.activations.load(pool: name)?[Note.wwpn] == port.wwpn.description
+    }
+
     /// The virtual port, where the stop would have deleted it.
     public func remains(in context: OperationContext) async throws(StorageError) -> String? {
-        guard case .virtualPort(let port) = adapter, let scsiHost = try await scsiHost(until: context.deadline) else {
-            return nil
-        }
+        guard case .virtualPort(let port) = adapter, try isToDelete(port, in: context),
+            let scsiHost = try await scsiHost(until: context.deadline)
+        else { return nil }
         return
             "The vHBA '\(scsiHost.name)' stays. To end that once nobody uses its LUNs: 'sanctl vhba destroy \(port.wwpn)'"
     }

@@ -292,6 +292,25 @@ import Testing
         #expect(try await fixture.pool.inspect(unknown, in: context).definition.target.format == .qcow2)
     }
 
+    /// It would be a way from raw to a format that names files, by one that names none (0007).
+    @Test func `What a guest has made look like an ISO image doesn't get to be another one from there`() async throws {
+        let fixture = try await DirectoryFixture()
+        try fixture.write("v", [UInt8](repeating: 7, count: 1 << 20))
+        func refreshed(after list: [Volume], _ offset: Int64, _ bytes: [UInt8]) async throws -> Volume {
+            let file = try FileDescriptor.open(fixture.path("v"), .writeOnly)
+            _ = try file.closeAfter { try file.writeAll(toAbsoluteOffset: offset, bytes) }
+            var context = fixture.context
+            context.lastVolumes = { list }
+            return try #require(try await fixture.pool.refresh(in: context).volumes.first)
+        }
+        let first = Array(try await fixture.volumes().values)
+        let disc = try await refreshed(after: first, 0x8001, Array("CD001".utf8))
+        #expect(disc.definition.target.format == "iso")
+        let image = try await refreshed(after: [disc], 0, HandMadeImage.qcow2(version: 3).bytes)
+        #expect(image.definition.target.format == .raw)
+        #expect(image.problems.first?.message.contains("qcow2") == true)
+    }
+
     @Test func `A folder whose name only begins like a private one is left alone`() async throws {
         let fixture = try await DirectoryFixture()
         try FileManager.default.createDirectory(

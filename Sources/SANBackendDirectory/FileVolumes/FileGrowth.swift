@@ -2,7 +2,7 @@ import SANModel
 
 /// Makes a volume's file longer, with real space for what it gets; where that fails, takes back what it has added and nothing else.
 ///
-/// A guest may have the file open, and another host may make it longer at the same time: no byte that is there is written.
+/// A guest may have the file open, and another host may make it longer at the same time: no byte that is there is written, and none cut.
 struct FileGrowth {
     private let file: OpenFile
     private let old: UInt64
@@ -21,9 +21,17 @@ struct FileGrowth {
             // One byte tells whether the file system can promise space, before the file has bytes that would be in the way of zeros.
             guard try file.reserve(old, 1, monitor) else { return try append() }
             reached = old + 1
-            try monitor.asking { () throws(StorageError) in try file.truncate(to: wanted) }
+            // Never ftruncate: another host may have made it longer than that by now.
+            guard try file.reserve(wanted - 1, 1, monitor) else { throw noSpacePromised }
             reached = wanted
-            _ = try file.reserve(old, wanted - old, monitor)
+            var position = old
+            while position < wanted {
+                // Each call ends within any patience.
+                let count = min(wanted - position, 4 << 30)
+                guard try file.reserve(position, count, monitor) else { throw noSpacePromised }
+                position += count
+                monitor.report(position - old, of: wanted - old)
+            }
         } catch {
             throw takingBack(error)
         }
@@ -41,6 +49,8 @@ struct FileGrowth {
             reached += UInt64(done)
             monitor.report(reached - old, of: wanted - old)
         }
+        // Shares may tell only then that there was no space.
+        try monitor.asking { () throws(StorageError) in try file.sync() }
     }
 
     private func takingBack(_ error: StorageError) -> StorageError {
@@ -55,6 +65,12 @@ struct FileGrowth {
         } catch let undo {
             return error.adding(cause: undo)
         }
+    }
+
+    private var noSpacePromised: StorageError {
+        StorageError(
+            .unsupported, "The file system can't promise space for '\(file.path.printable)': leave --allocate out",
+            subject: .path(file.path.printable))
     }
 
     private var sizeHasChanged: StorageError {

@@ -106,7 +106,7 @@ struct FileReader {
         case .file: break
         }
         var header = try header(of: file, name: name, status)
-        if header.mayBeGuests, raw?.contains(status.identity(on: system)) == true { header = header.asRaw }
+        if header.mayBeGuests, raw?.contains(status.identity(on: system), named: name) == true { header = header.asRaw }
         var volume = describe(name, path: path, status, header)
         if system.hasLabels { volume.definition.target.permissions?.label = file.label() }
         if system.isBtrfs { volume.definition.target.noCopyOnWrite = san_file_no_copy_on_write(file.descriptor) == 1 }
@@ -164,6 +164,8 @@ extension FileReader {
             if status.kind == .file {
                 definition.allocation = ByteCount(status.allocation)
                 definition.physical = ByteCount(status.size)
+                // What can't be read now mustn't be judged anew by its header when it can.
+                if raw?.contains(identity, named: name) == true { definition.target.format = .raw }
             }
         } catch {
             return nil

@@ -59,7 +59,9 @@ struct FileSystem: Sendable, Hashable {
     var free: UInt64
     var isBtrfs: Bool
     var isFUSE: Bool
-    /// Whether no other host can have it mounted, so that a lock is seen by everybody; false for what isn't known.
+    /// Whether it is this host's own, whose locks everybody here sees; false for what isn't known.
+    ///
+    /// Other hosts may reach it through a server on this one, and their locks may stay with them.
     var isLocal: Bool
     /// Whether its files have SELinux labels: on a kernel with SELinux each has.
     var hasLabels: Bool

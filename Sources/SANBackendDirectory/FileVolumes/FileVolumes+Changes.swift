@@ -33,8 +33,16 @@ extension FileVolumes {
     ) async throws(StorageError) {
         let passphrase = try await context.passphrase(of: volume, for: resize)
         defer { withExtendedLifetime(file) {} }
-        try await QemuImg(commands: commands).resize(
-            .file(file.shared), resize, passphrase: passphrase, until: resize.allocates ? .never : context.deadline)
+        let place = try file.shared()
+        do throws(StorageError) {
+            try await QemuImg(commands: commands).resize(
+                .file(place), resize, passphrase: passphrase, until: resize.allocates ? .never : context.deadline)
+        } catch {
+            guard error.subject.values[.tool] != nil else { throw error }
+            var said = error
+            said.message = "'\(volume.name.printable)' wasn't resized: \(error.message)"
+            throw said
+        }
     }
 
     private enum ResizeStep {
@@ -63,7 +71,15 @@ extension FileVolumes {
                 var growth = FileGrowth(of: file, from: status.size, to: size, monitor)
                 try growth.run()
             } else {
-                try monitor.asking { () throws(StorageError) in try file.truncate(to: size) }
+                try monitor.asking { () throws(StorageError) in
+                    // Another host may have made it longer, and written there.
+                    guard try file.status().size == status.size else {
+                        throw StorageError(
+                            .busy, "The size of '\(volume.name.printable)' was changed meanwhile: refresh the pool and look again",
+                            subject: .volume(volume.name.printable))
+                    }
+                    try file.truncate(to: size)
+                }
             }
             return .done(.changed(try inspect(volume)))
         case .image(let resize):

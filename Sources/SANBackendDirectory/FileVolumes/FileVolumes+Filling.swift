@@ -88,7 +88,7 @@ extension FileVolumes {
             // Open until QEMU is done: it is given the file that was judged, not what has its name by then.
             defer { withExtendedLifetime(file) {} }
             try await convert(
-                file.shared, header.format.driver, isFrozen: isFrozen, staging, plan, passphrase, in: context)
+                try file.shared(), header.format.driver, isFrozen: isFrozen, staging, plan, passphrase, in: context)
             try await grow(staging, plan, Filled(header, size: status.size), in: context)
         }
     }

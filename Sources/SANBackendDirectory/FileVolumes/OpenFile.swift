@@ -26,7 +26,22 @@ final class OpenFile: Sendable {
     }
 
     /// By which a program that is started while this is open comes to the very file, whatever its name is by then.
-    var shared: FilePath { SharedFile.path(of: descriptor) }
+    ///
+    /// - Throws: `host_failure` where the kernel's link leads elsewhere: the /proc here may be another container's, or the host's.
+    func shared() throws(StorageError) -> FilePath {
+        let link = SharedFile.path(of: descriptor)
+        let found = OpenFile(
+            adopting: try check(
+                unsafe san_file_open(AT_FDCWD, link.string, O_RDONLY | O_NONBLOCK, 0), cannot: "find by its link in /proc", path),
+            path: path)
+        let (own, other) = (try status(), try found.status())
+        guard own.inode == other.inode, own.device == other.device else {
+            throw StorageError(
+                .hostFailure, "'\(link.string)' isn't '\(path.printable)': /proc has to be that of this process",
+                subject: .path(path.printable))
+        }
+        return link
+    }
 
     /// A second descriptor of the same open file.
     static func duplicate(_ descriptor: Int32, name: String) throws(StorageError) -> OpenFile {

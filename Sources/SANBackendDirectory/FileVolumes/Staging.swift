@@ -89,8 +89,9 @@ final class Staging: Sendable {
     /// - Returns: 0, or `-errno`.
     func moveInSteps(to name: FileName) -> Int32 {
         let linked = unsafe san_file_link(folder.descriptor, Staging.volume, pool.descriptor, name.text)
-        // The name in the private folder goes with it. A server whose first answer was lost says that the name is taken: by this very file.
-        if linked == 0 || linked == -EEXIST { return linked == 0 || isNamed(name) ? 0 : linked }
+        // The name in the private folder goes with it. A server whose first answer was lost may say whatever it likes of a second try.
+        if linked == 0 || isNamed(name) { return 0 }
+        guard [-EPERM, -EOPNOTSUPP, -ENOSYS, -EINVAL, -EMLINK].contains(linked) else { return linked }
         // A folder, and a file system without a second name for a file: an empty one of the name is replaced.
         var status = san_file_status()
         let looked = unsafe san_file_status_at(folder.descriptor, Staging.volume, &status)

@@ -43,7 +43,8 @@ extension StorageEngine {
         let data = try await pool(of: hold.record, as: (any VolumeData).self, operation, until: deadline)
         do throws(StorageError) {
             let summary = try await change(data, hold.volume, context(until: newDeadline(), progress: progress))
-            await noteContents(of: hold, data, isAnew: isAnew)
+            // What wrote nothing says nothing of what the volume is.
+            await noteContents(of: hold, data, isAnew: isAnew && summary.bytes > 0)
             return summary
         } catch {
             throw finished(error, hold)

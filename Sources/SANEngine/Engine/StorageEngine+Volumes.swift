@@ -181,6 +181,13 @@ extension StorageEngine {
             try await note(withSecret(news, formerly: volume), named: volume.name, in: hold.pool)
         } catch {
             configuration.logger.info("\(volume.name.printable) can't be read again: \(error.message), ignoring")
+            guard isAnew else { return }
+            // The next refresh is to judge it by what it is by then, not by what it was.
+            do throws(StorageError) {
+                try await note(asked, named: volume.name, in: hold.pool)
+            } catch {
+                configuration.logger.info("\(volume.name.printable) isn't noted: \(error.message), ignoring")
+            }
         }
     }
 

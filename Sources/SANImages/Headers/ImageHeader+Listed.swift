@@ -26,7 +26,7 @@ extension ImageHeader {
     ///
     /// Those at the end (dmg and vhd of fixed size) come last when a file is copied to its place, and name no other file.
     package var mayBeGuests: Bool {
-        !VolumeFormat.unheaded.contains(format) && !["dmg", "vpc"].contains(format)
+        !VolumeFormat.ofGuests.contains(format)
     }
 
     /// What a file is listed as that was raw before somebody wrote this header to it.
@@ -42,4 +42,7 @@ extension ImageHeader {
 extension VolumeFormat {
     /// Formats whose files are the guest's bytes, from the first to the last.
     package static let unheaded: Set<VolumeFormat> = [.raw, "iso", "unknown", "none"]
+
+    /// Formats that a guest can give its raw disk and that name no other file: from them it mustn't get to one that does.
+    package static let ofGuests = unheaded.union(["dmg", "vpc"])
 }
