@@ -17,11 +17,12 @@ extension ImageScan {
 
     /// Ends what ``run()`` began: looks at the beginnings that are left, where each pool answers.
     func read(_ unread: Unread, _ findings: [Finding]) async -> [Finding] {
+        let all = unread.objects + unread.opened + unread.clones.map(\.index)
+        guard !all.isEmpty else { return findings }
         let parents = Dictionary(
             findings.map { ($0.image.id, $0.parent) }, uniquingKeysWith: { first, _ in first })
         let clones = Dictionary(unread.clones.map { ($0.index, $0.parent) }, uniquingKeysWith: { first, _ in first })
         let (objects, opened) = (Set(unread.objects), Set(unread.opened))
-        let all = unread.objects + unread.opened + unread.clones.map(\.index)
         let questions = Dictionary(grouping: all) { places(of: findings[$0], parents) }
         let answers = await Inquiry<Result<ImageLUKS?, StorageError>>.run(
             questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
@@ -72,9 +73,10 @@ extension ImageScan {
     ///
     /// Those in other namespaces aren't asked for.
     func parentNames(of findings: [Finding]) async -> [ParentImage: String] {
+        let parents = Set(findings.compactMap { $0.parent.map { ParentImage($0) } })
+        guard !parents.isEmpty else { return [:] }
         var names = known(findings)
-        let wanted = Array(Set(findings.compactMap { $0.parent.map { ParentImage($0) } }))
-            .filter { $0.namespace == here.namespace && names[$0] == nil }
+        let wanted = Array(parents).filter { $0.namespace == here.namespace && names[$0] == nil }
         let questions = Dictionary(grouping: wanted.indices) { wanted[$0].pool }
         let answers = await Inquiry<String>.run(
             questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
