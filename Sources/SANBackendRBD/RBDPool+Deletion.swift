@@ -10,7 +10,7 @@ extension RBDPool {
     /// error.
     ///
     /// - Throws: `busy` with the clients that have it open, its group, its clones, or its snapshots; `invalid_state` for another image of that
-    ///   name, and where another one that had it is deleted in part; `cancelled`, after which it is there in part; `permission_denied`, `timed_out`, `backend_failure`.
+    ///   name, where another one that had it is deleted in part, and for one that is migrated or mirrored; `cancelled`, after which it is there in part; `permission_denied`, `timed_out`, `backend_failure`.
     public func deleteVolume(
         _ volume: Volume, deletingSnapshots: Bool, in context: OperationContext
     ) async throws(StorageError) -> Change<Void> {
@@ -52,6 +52,7 @@ extension RBDPool {
         let snapshots = try {
             () throws(StorageError) in
             let image = try OpenImage(volume, readOnly: true, connection)
+            try image.refuseGoing()
             try image.refuseUsed()
             try image.refuseGrouped()
             try image.refuseGroupSnapshots()

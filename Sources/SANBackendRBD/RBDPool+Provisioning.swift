@@ -121,7 +121,8 @@ extension RBDPool: VolumeProvisioning {
 extension OpenImage {
     /// Opens the image that was listed, and no other of its name.
     ///
-    /// - Throws: `invalid_state` for another one, and for one whose deletion was begun.
+    /// - Throws: `invalid_state` for another one, for one whose deletion was begun, and to change one that is being migrated or that mirroring
+    ///   writes.
     convenience init(_ volume: Volume, readOnly: Bool, _ connection: ClusterConnection) throws(StorageError) {
         do throws(StorageError) {
             try self.init(volume.name, readOnly: readOnly, connection)
@@ -131,6 +132,7 @@ extension OpenImage {
         let now = ImageIdentity(
             cluster: connection.fsid, pool: connection.poolID, namespace: connection.source.namespace, id: try id())
         guard volume.image == now else { throw OpenImage.isAnother(volume) }
+        if !readOnly { try refuseMoving() }
     }
 
     static func isAnother(_ volume: Volume) -> StorageError {

@@ -24,7 +24,7 @@ extension RBDPool: VolumeTrash {
     ///
     /// A group could never let go of it again: it looks for its images by their names (librbd 16.2).
     ///
-    /// - Throws: `busy` with who has it open, or with its group.
+    /// - Throws: `busy` with who has it open, or with its group; `invalid_state` for one that is migrated or mirrored.
     public func moveToTrash(
         _ volume: Volume, keeping time: Duration, in context: OperationContext
     ) async throws(StorageError) -> TrashedVolume {
@@ -35,6 +35,7 @@ extension RBDPool: VolumeTrash {
             let (size, snapshots) = try {
                 () throws(StorageError) in
                 let image = try OpenImage(volume, readOnly: true, connection)
+                try image.refuseGoing()
                 try image.refuseUsed()
                 try image.refuseGrouped()
                 return (try image.sizeAndOrder().size, try image.snapshots().count)

@@ -142,6 +142,9 @@ public struct RBDPool: ActivePool, VolumeInspection {
             volume.definition.allocation = ByteCount(finding.usage ?? capacity)
             volume.isAllocationUncounted = finding.usage == nil
             volume.snapshots = header.snapshots
+            if header.features.contains(.migrating) {
+                volume.problems.append(Problem(OpenImage.isMigrating(finding.image.title)))
+            }
         case .failure(let error):
             _ = describe(.failure(finding.image.isLeftover ? leftover(finding.image) : error), in: &volume)
         }

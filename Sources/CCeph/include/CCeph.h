@@ -95,6 +95,8 @@
     X(rbd_snap_group_namespace_cleanup) \
     X(rbd_snap_set_by_id) \
     X(rbd_flatten_with_progress) \
+    X(rbd_mirror_image_get_info) \
+    X(rbd_mirror_image_get_info_cleanup) \
     X(rbd_trash_move) \
     X(rbd_trash_get) \
     X(rbd_trash_get_cleanup) \

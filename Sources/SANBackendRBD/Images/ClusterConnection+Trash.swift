@@ -69,6 +69,7 @@ extension ClusterConnection {
     }
 
     func restore(_ trashed: TrashedVolume, as name: String) throws(StorageError) {
+        try refuseMigrated(trashed)
         let isPurged = StorageError(
             .invalidState,
             "The image '\(trashed.name.printable)' in the trash is being deleted, or deleted in part: purge it",
@@ -85,9 +86,10 @@ extension ClusterConnection {
     /// librbd calls an entry whole again when its removal fails, however far that came, and even where it was marked before
     /// (`trash::RemoveRequest::handle_remove_image`): what lacks objects is marked again, and noted before, see ``PurgeNote``.
     ///
-    /// - Throws: `busy` for one that is still kept, is open, or has snapshots.
+    /// - Throws: `busy` for one that is still kept, is open, or has snapshots; `invalid_state` for one that a migration needs.
     func purge(_ trashed: TrashedVolume, isForced: Bool, _ call: LongCall) throws(StorageError) {
         let shown = trashed.name.printable
+        try refuseMigrated(trashed)
         let wasNoted = try isPurgeNoted(on: trashed)
         let wasBegun = try isRemoved(trashed) || wasNoted
         try call.proceed(
@@ -160,6 +162,17 @@ extension ClusterConnection {
         default: break
         }
         return CephFailure(result).error(cannot: "delete the image '\(shown)' in the trash").about(.volume, shown)
+    }
+
+    /// The migration needs it to the end, and librbd neither deletes nor restores it (EROFS and EINVAL, 16.2).
+    ///
+    /// - Throws: `invalid_state` for what an image that is being migrated comes from.
+    private func refuseMigrated(_ trashed: TrashedVolume) throws(StorageError) {
+        guard trashed.source == "migration" else { return }
+        throw StorageError(
+            .invalidState,
+            "The image '\(trashed.name.printable)' in the trash is kept there by a migration: end that first, with \(OpenImage.migrationEnds)",
+            subject: .volume(trashed.name.printable))
     }
 
     /// Whether the removal of an entry's objects has begun.

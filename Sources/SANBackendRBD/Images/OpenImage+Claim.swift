@@ -30,7 +30,10 @@ extension OpenImage {
     }
 
     static func refuseUsed(_ volume: Volume, _ connection: ClusterConnection) throws(StorageError) {
-        try OpenImage(volume, readOnly: true, connection).refuseUsed()
+        let image = try OpenImage(volume, readOnly: true, connection)
+        // Who has such an image open may be what migrates or mirrors it, which isn't to be shut down.
+        try image.refuseMoving()
+        try image.refuseUsed()
     }
 
     /// - Parameter besidesThis: whether this has it open for writing itself, which isn't counted.
