@@ -9,7 +9,7 @@ extension GlusterPool {
     /// - Throws: `unsupported` for an image that is only a part, and for a conversion of one that is encrypted or stands on a backing file.
     func makeCopy(
         _ name: String, _ plan: CreationPlan, of origin: VolumeRequest.Origin, _ context: OperationContext
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Volume {
         guard let data = origin.pool as? any VolumeData else {
             throw refused(origin, "can't be read through its pool")
         }
@@ -30,7 +30,7 @@ extension GlusterPool {
             throw refused(origin, "stands on a backing file, which its copy in another pool wouldn't find")
         }
         let isFull = plan.definition.allocation.map { $0 >= plan.capacity ?? 0 } ?? true
-        try await publish(name, plan, context) { staging throws(StorageError) in
+        return try await publish(name, plan, context) { staging throws(StorageError) in
             let file = staging.file
             let count = try await copy(origin.volume, of: data, into: file, named: name, context)
             let wanted = plan.capacity ?? 0
@@ -122,7 +122,7 @@ extension GlusterPool {
     private func makeConversion(
         _ name: String, _ plan: CreationPlan, of origin: VolumeRequest.Origin, _ data: any VolumeData,
         _ context: OperationContext
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Volume {
         try plan.requireConversion()
         let listed = origin.volume.definition
         guard listed.backingStore == nil else {
@@ -143,6 +143,7 @@ extension GlusterPool {
         }
         // QEMU can't read what other pools are made of: it gets a copy, in this pool, where there is room for images.
         let copy = try await makeStaging(name, context)
+        let made: Volume
         do throws(StorageError) {
             let count = try await self.copy(origin.volume, of: data, into: copy.file, named: name, context)
             let size = try await roundUp(copy.file, count, context.renewed)
@@ -152,7 +153,7 @@ extension GlusterPool {
             let isRaw = listedFormat(listed) == .raw
             let header = isRaw ? .spanningFile(.raw) : try await header(of: file, origin, context)
             let copied = Convertible(place: source.place(copy.path), header: header, size: size)
-            try await convert(name, plan, copied, origin, context)
+            made = try await convert(name, plan, copied, origin, context)
         } catch {
             throw await discard(copy, after: error, context)
         }
@@ -161,6 +162,7 @@ extension GlusterPool {
         } catch {
             context.logger.warning("The volume was made. \(error.message): \(error.causes.map(\.message).joined())")
         }
+        return made
     }
 
     /// A volume of this pool as it is now, with the start that was looked at.
@@ -184,16 +186,16 @@ extension GlusterPool {
     private func convert(
         _ name: String, _ plan: CreationPlan, _ read: Convertible, _ origin: VolumeRequest.Origin,
         _ context: OperationContext
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Volume {
         guard read.header.backing == nil, read.header.encryption == nil else {
             throw refused(origin, "was changed since it was listed: refresh its pool")
         }
         let passphrase = try await context.passphrase(of: plan)
         let size = read.header.spansFile ? ByteCount(read.size) : read.header.capacity ?? 0
         let capacity = max(size, plan.capacity ?? 0)
-        try await withDraft(context) { draft throws(StorageError) in
+        return try await withDraft(context) { draft throws(StorageError) in
             if let overlay = read.overlay { try await draft.freeze(overlay) }
-            try await publish(name, plan, context.renewed) { staging throws(StorageError) in
+            return try await publish(name, plan, context.renewed) { staging throws(StorageError) in
                 let file = staging.file
                 var target = "raw"
                 if case .image(let format, let options) = plan.kind {

@@ -1,4 +1,5 @@
 public import SANEngine
+import SANImages
 public import SANModel
 import Synchronization
 
@@ -12,8 +13,7 @@ extension GlusterPool {
     public func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot {
         let source = source
         let listing = try await call("the list", context) { volume throws(StorageError) in
-            let known = KnownVolumes(context.lastVolumes(), listedAt: context.lastRefresh())
-            return try Listing(of: source, on: volume, known: known, context)
+            try Listing(of: source, on: volume, context)
         }
         let connection = try await connections.connection(to: source, until: context.deadline)
         let what = "the files of '\(source.uri)'"
@@ -39,12 +39,13 @@ private final class Listing: Sendable {
     let snapshot: PoolSnapshot
     private let folder: GlusterFolder
     private let known: KnownVolumes
+    private let raw: RawFiles
     private let isStopped = Atomic(false)
 
-    init(
-        of source: GlusterSource, on volume: GlusterVolume, known: KnownVolumes, _ context: OperationContext
-    ) throws(StorageError) {
-        self.known = known
+    init(of source: GlusterSource, on volume: GlusterVolume, _ context: OperationContext) throws(StorageError) {
+        let last = context.lastVolumes()
+        known = KnownVolumes(last, listedAt: context.lastRefresh())
+        raw = RawFiles { last }
         do throws(StorageError) {
             guard try volume.status(of: source.path, following: true).kind == .folder else {
                 throw StorageError(
@@ -68,7 +69,7 @@ private final class Listing: Sendable {
 
     /// Takes entries until none is left; removes what killed processes have left.
     func takeVolumes(_ volume: GlusterVolume, _ source: GlusterSource) throws(StorageError) -> [Volume] {
-        var reader = GlusterReader(volume: volume, source: source, known: known)
+        var reader = GlusterReader(volume: volume, source: source, known: known, raw: raw)
         var volumes: [Volume] = []
         while !isStopped.load(ordering: .relaxed), let part = try folder.take(Listing.batch) {
             // The entries' objects are the part's.

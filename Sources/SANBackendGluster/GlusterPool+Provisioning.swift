@@ -20,26 +20,30 @@ extension GlusterPool: VolumeEncryption {
             throw StorageError(.unsupported, "<nocow/> is for btrfs, not for Gluster", subject: .volume(name))
         }
         if let origin = request.origin {
-            try await makeCopy(name, plan, of: origin, context)
-            return .changed(try await inspect(name, in: context.renewed))
+            let copy = try await makeCopy(name, plan, of: origin, context)
+            return .changed(try await inspect(copy, in: context.renewed))
         }
         try refuseLocalBacking(plan)
+        let made: Volume
         switch plan.kind {
-        case .folder: try await makeFolder(name, plan, context)
+        case .folder:
+            try await makeFolder(name, plan, context)
+            return .changed(try await inspect(name, in: context.renewed))
         case .raw(let allocation):
             let capacity = try plan.requiredCapacity
-            try await publish(name, plan, context) { staging throws(StorageError) in
+            made = try await publish(name, plan, context) { staging throws(StorageError) in
                 try await call("the size", context) { _ throws(StorageError) in
                     try staging.file.truncate(to: capacity.bytes)
                 }
                 try await allocate(new: 0..<min(allocation ?? capacity, capacity).bytes, of: staging.file, context)
             }
-        case .image(let format, let options): try await makeImage(name, plan, format, options, context)
+        case .image(let format, let options):
+            made = try await makeImage(name, plan, format, options, context)
         case .copy:
             throw StorageError(
                 .unsupported, "A \(plan.format) volume can only be copied from another one", subject: .volume(name))
         }
-        return .changed(try await inspect(name, in: context.renewed))
+        return .changed(try await inspect(made, in: context.renewed))
     }
 
     private func makeFolder(
@@ -71,16 +75,18 @@ extension GlusterPool: VolumeEncryption {
     }
 
     /// Has a file made under a name that no volume has, and then gives it its own.
+    ///
+    /// - Returns: what it was made as.
     func publish(
         _ name: String, _ plan: CreationPlan, _ context: OperationContext,
         _ fill: (Staging) async throws(StorageError) -> Void
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Volume {
         let permissions = plan.definition.target.permissions ?? Permissions()
         let staging = try await makeStaging(name, context)
         do throws(StorageError) {
             try await fill(staging)
             // The data may have taken longer than the operation's deadline.
-            try await call(
+            return try await call(
                 "the new file", context.renewed,
                 leaving:
                     "'\(source.uri(of: name))' may still get its name; it loses it again where this process lives long enough",
@@ -88,7 +94,9 @@ extension GlusterPool: VolumeEncryption {
                     try? staging.withdraw(name, on: volume)  // there is nobody to tell, and the caller was told of it
                 }
             ) { volume throws(StorageError) in
+                let status = try staging.file.status()
                 try staging.publish(as: name, permissions, on: volume)
+                return plan.made(size: status.size, file: status.identity)
             }
         } catch {
             throw await discard(staging, after: error, context)
@@ -184,10 +192,10 @@ extension GlusterPool: VolumeEncryption {
 
     private func makeImage(
         _ name: String, _ plan: CreationPlan, _ format: String, _ options: [String], _ context: OperationContext
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Volume {
         let capacity = try await capacity(of: plan, context)
         let passphrase = try await context.passphrase(of: plan)
-        try await withDraft(context) { draft throws(StorageError) in
+        return try await withDraft(context) { draft throws(StorageError) in
             try await publish(name, plan, context.renewed) { staging throws(StorageError) in
                 try await fill(staging, with: plan, format, options, capacity, passphrase, draft, context.renewed)
             }
@@ -225,18 +233,18 @@ extension GlusterPool: VolumeEncryption {
     }
 
     /// Lends a private folder of this host.
-    func withDraft(
-        _ context: OperationContext, _ body: (ImageDraft) async throws(StorageError) -> Void
-    ) async throws(StorageError) {
+    func withDraft<Value: Sendable>(
+        _ context: OperationContext, _ body: (ImageDraft) async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
         let draft = try await ImageDraft.make(on: host, until: context.deadline)
-        let result: Result<Void, StorageError>
+        let result: Result<Value, StorageError>
         do throws(StorageError) {
             result = .success(try await body(draft))
         } catch {
             result = .failure(error)
         }
         await draft.remove()
-        try result.get()
+        return try result.get()
     }
 
     /// Has `qemu-img` make an empty image in a private folder of this host, and moves what is in it: tables, no data.

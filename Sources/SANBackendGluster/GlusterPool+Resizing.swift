@@ -16,7 +16,7 @@ extension GlusterPool {
         let (header, size) = (now.header, now.size)
         let whole: UInt64
         switch try header.resizing(of: volume, withBytes: size, to: request) {
-        case .none: return .unchanged(try await inspect(volume.name, in: context.renewed))
+        case .none: return .unchanged(try await inspect(volume, in: context.renewed))
         case .image:
             // Our own opening counts too.
             now.file = nil
@@ -49,7 +49,7 @@ extension GlusterPool {
                 throw await cutBack(file, volume.name, from: whole, to: size, after: error, context)
             }
         }
-        return .changed(try await inspect(volume.name, in: context.renewed))
+        return .changed(try await inspect(volume, in: context.renewed))
     }
 
     /// Changes the length of a file; a growth that comes late is taken back.
@@ -114,11 +114,11 @@ extension GlusterPool {
         try await requireUnused(volume, context)
         let (_, header, size) = try await image(of: volume, writing: false, context)
         guard case .image(let resize) = try header.resizing(of: volume, withBytes: size, to: request) else {
-            return .unchanged(try await inspect(volume.name, in: context.renewed))
+            return .unchanged(try await inspect(volume, in: context.renewed))
         }
         let passphrase = try await context.passphrase(of: volume, for: resize)
         try await run(resize, of: header, at: source.path(of: volume.name), volume.name, passphrase, context.renewed)
-        return .changed(try await inspect(volume.name, in: context.renewed))
+        return .changed(try await inspect(volume, in: context.renewed))
     }
 
     /// Has `qemu-img` change the size of an image that nobody uses.

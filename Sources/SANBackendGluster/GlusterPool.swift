@@ -15,15 +15,21 @@ public struct GlusterPool: ActivePool, VolumeInspection {
         .unchanged(())
     }
 
+    /// Reads one volume anew.
+    ///
+    /// - Parameter volume: as it is known: a raw one stays one.
+    /// - Throws: `not_found`, `invalid_argument`, `timed_out`, `unavailable`.
     public func inspect(_ volume: Volume, in context: OperationContext) async throws(StorageError) -> Volume {
-        try await inspect(volume.name, in: context)
+        try await inspect(volume.name, knownAs: volume, in: context)
     }
 
-    func inspect(_ name: String, in context: OperationContext) async throws(StorageError) -> Volume {
+    func inspect(
+        _ name: String, knownAs known: Volume? = nil, in context: OperationContext
+    ) async throws(StorageError) -> Volume {
         let name = try StagingName.checked(name)
         let source = source
         return try await call("the file '\(name)'", context) { volume throws(StorageError) in
-            var reader = GlusterReader(volume: volume, source: source)
+            var reader = GlusterReader(volume: volume, source: source, raw: known.map { known in RawFiles { [known] } })
             guard let found = try reader.volume(named: name) else { throw source.missing(name) }
             return found
         }

@@ -6,12 +6,17 @@ struct GlusterReader {
     private let volume: GlusterVolume
     private let source: GlusterSource
     private let known: KnownVolumes
+    private let raw: RawFiles?
     private var headers = HeaderReader()
 
-    init(volume: GlusterVolume, source: GlusterSource, known: KnownVolumes = KnownVolumes()) {
+    /// - Parameter raw: files whose headers tell nothing; nil where the caller knows what the file is.
+    init(
+        volume: GlusterVolume, source: GlusterSource, known: KnownVolumes = KnownVolumes(), raw: RawFiles? = nil
+    ) {
         self.volume = volume
         self.source = source
         self.known = known
+        self.raw = raw
     }
 
     /// A volume of a listing; nil for what isn't one: a pipe, a socket, a device, a dangling link, a file that has just gone.
@@ -87,6 +92,7 @@ struct GlusterReader {
 
     private func describe(_ name: String, _ status: GlusterStatus, _ header: ImageHeader) -> Volume {
         var definition = base(name, .network, status)
+        let header = raw?.listed(header, of: status.identity, named: nil) ?? header
         // As the header has it: an absolute name is none of the volume (QEMU takes it for a file of its host), and must not look like one.
         let problems = definition.take(header, size: status.size, allocation: status.allocation, folder: nil)
         return Volume(definition, file: status.identity, problems: problems)
@@ -98,6 +104,8 @@ struct GlusterReader {
         if let status, status.kind == .file {
             definition.allocation = ByteCount(status.allocation)
             definition.physical = ByteCount(status.size)
+            // What can't be read now mustn't be judged anew by its header when it can.
+            if raw?.contains(status.identity, named: nil) == true { definition.target.format = .raw }
         }
         return Volume(definition, file: status?.identity, problems: [Problem(error.about(.volume, name.printable))])
     }

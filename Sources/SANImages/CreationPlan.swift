@@ -67,6 +67,14 @@ package struct CreationPlan: Sendable {
         if case .image(_, let options) = kind { options.contains { $0.hasPrefix("preallocation=") } } else { false }
     }
 
+    /// The volume as it was made, whatever its bytes look like: a copy of a guest's may begin like an image.
+    package func made(size: UInt64, file: FileIdentity) -> Volume {
+        var made = definition
+        made.target.format = format
+        made.physical = ByteCount(size)
+        return Volume(made, file: file)
+    }
+
     /// - Throws: `invalid_argument` where the document has none.
     package var requiredCapacity: ByteCount {
         get throws(StorageError) {

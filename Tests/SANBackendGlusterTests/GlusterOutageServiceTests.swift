@@ -69,7 +69,7 @@ import Testing
                 _ = try await pool.createVolume(
                     VolumeRequest(GlusterFixture.definition("new", 4096, format: format)), in: short)
             case .space, .name:
-                try await pool.publish("new", plan, short) { staging throws(StorageError) in
+                _ = try await pool.publish("new", plan, short) { staging throws(StorageError) in
                     do { try server.pauseBrick(of: "v") } catch { throw StorageError(.hostFailure, "\(error)") }
                     if step == .space { try await pool.allocate(new: 0..<4096, of: staging.file, short) }
                 }

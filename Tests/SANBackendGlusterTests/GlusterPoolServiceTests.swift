@@ -171,6 +171,48 @@ import Testing
         #expect(try await fixture.pool.refresh(in: context).volumes.first?.definition.target.format == .raw)
     }
 
+    /// A guest could have QEMU open the file that it names as its backing file (0007).
+    @Test func `What was listed as raw stays raw at a refresh, and in what is made of it`() async throws {
+        let fixture = try await GlusterFixture()
+        _ = try await fixture.upload([7], to: try await fixture.make("v", ByteCount(1 << 20)))
+        try await fixture.make("empty", 0)
+        let listed = try await fixture.snapshot().volumes
+        for volume in listed { _ = try await fixture.upload(Self.qcow2Header, to: volume) }
+        var context = GlusterFixture.context()
+        context.lastVolumes = { listed }
+        func volume(_ name: String) async throws -> Volume {
+            try #require(try await fixture.pool.refresh(in: context).volumes.first { $0.name == name })
+        }
+        func requireRaw(_ volume: Volume, _ capacity: Int) {
+            #expect(volume.definition.target.format == .raw && volume.definition.backingStore == nil)
+            #expect(volume.definition.capacity == ByteCount(UInt64(capacity)))
+            #expect(volume.problems.first?.message.contains("qcow2") == true)
+        }
+        let kept = try await volume("v")
+        requireRaw(kept, 1 << 20)
+        requireRaw(try await fixture.pool.inspect(kept, in: context), 1 << 20)
+        let copy = try await fixture.pool.createVolume(
+            VolumeRequest(
+                GlusterFixture.definition("copy", ByteCount(1 << 20)), origin: .init(volume: kept, pool: fixture.pool)),
+            in: context
+        ).value
+        requireRaw(copy, 1 << 20)
+        #expect(try LocalEnds.read(fixture.onBrick("copy")) == LocalEnds.read(fixture.onBrick("v")))
+        let grown = try await fixture.pool.resizeVolume(
+            kept, to: ResizeRequest(capacity: ByteCount(2 << 20)), in: context
+        ).value
+        requireRaw(grown, 2 << 20)
+        // As after an upload from the start on.
+        var unknown = kept
+        unknown.definition.target.format = nil
+        #expect(try await fixture.pool.inspect(unknown, in: context).definition.target.format == .qcow2)
+        // What had no bytes was nothing yet; and another file that has the name is another one.
+        #expect(try await volume("empty").definition.target.format == .qcow2)
+        _ = try await fixture.pool.deleteVolume(kept, deletingSnapshots: false, in: context)
+        _ = try await fixture.upload(Self.qcow2Header, to: try await fixture.make("v", ByteCount(1 << 20)))
+        #expect(try await volume("v").definition.target.format == .qcow2)
+    }
+
     @Test func `A list that is cancelled is none, and the next one is whole`() async throws {
         let fixture = try await GlusterFixture()
         for index in 0..<40 { try await fixture.make("v\(index)", 512) }

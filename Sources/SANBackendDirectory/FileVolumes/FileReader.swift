@@ -106,7 +106,7 @@ struct FileReader {
         case .file: break
         }
         var header = try header(of: file, name: name, status)
-        if header.mayBeGuests, raw?.contains(status.identity(on: system), named: name) == true { header = header.asRaw }
+        if let raw { header = raw.listed(header, of: status.identity(on: system), named: name) }
         var volume = describe(name, path: path, status, header)
         if system.hasLabels { volume.definition.target.permissions?.label = file.label() }
         if system.isBtrfs { volume.definition.target.noCopyOnWrite = san_file_no_copy_on_write(file.descriptor) == 1 }

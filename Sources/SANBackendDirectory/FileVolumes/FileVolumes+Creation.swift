@@ -144,10 +144,8 @@ extension FileVolumes {
         let isLabelled = try file.apply(permissions, defaultMode: plan.kind == .folder ? 0o711 : 0o600)
         let status = try file.status()
         try staging.publish(as: plan.name)
-        var new = plan.definition
-        new.target.format = plan.format
-        new.physical = ByteCount(status.size)
-        var volume = try inspect(Volume(new, file: status.identity(on: try FileSystem(of: staging.folder))))
+        let identity = status.identity(on: try FileSystem(of: staging.folder))
+        var volume = try inspect(plan.made(size: status.size, file: identity))
         if !isLabelled {
             volume.problems.append(
                 Problem(

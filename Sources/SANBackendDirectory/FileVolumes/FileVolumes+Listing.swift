@@ -1,5 +1,6 @@
 public import SANEngine
 import SANHost
+import SANImages
 public import SANModel
 import Synchronization
 

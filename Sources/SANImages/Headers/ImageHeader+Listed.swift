@@ -26,15 +26,15 @@ extension ImageHeader {
     ///
     /// Those at the end (dmg and vhd of fixed size) come last when a file is copied to its place, and name no other file.
     package var mayBeGuests: Bool {
-        !VolumeFormat.ofGuests.contains(format)
+        !VolumeFormat.unmarked.contains(format)
     }
 
-    /// What a file is listed as that was raw before somebody wrote this header to it.
+    /// What a file is listed as that had no header at its start before somebody wrote this one to it.
     package var asRaw: ImageHeader {
         .spanningFile(
             .raw,
             flaws: [
-                "It stays raw, as which it was listed before, though it begins like a \(format) image by now: a guest can have written that. If the image was put there on purpose, copy it to a new file and move that here, and refresh the pool"
+                "It stays raw, as it was listed without such a header before, though it begins like a \(format) image by now: a guest can have written that. If the image was put there on purpose, copy it to a new file and move that here, and refresh the pool"
             ])
     }
 }
@@ -42,7 +42,6 @@ extension ImageHeader {
 extension VolumeFormat {
     /// Formats whose files are the guest's bytes, from the first to the last.
     package static let unheaded: Set<VolumeFormat> = [.raw, "iso", "unknown", "none"]
-
-    /// Formats that a guest can give its raw disk and that name no other file: from them it mustn't get to one that does.
-    package static let ofGuests = unheaded.union(["dmg", "vpc"])
+    /// Those, and the ones that the end of a file may tell.
+    package static let unmarked = unheaded.union(["dmg", "vpc"])
 }

@@ -1,0 +1,55 @@
+package import SANModel
+import Synchronization
+
+/// Files that are known to have begun as no image does: their bytes are a guest's, also where they look like an image's header.
+///
+/// See docs/decisions/0007-what-was-raw-stays-raw.md.
+package final class RawFiles: Sendable {
+    private struct Known {
+        var name: String
+        var file: FileIdentity
+    }
+
+    private let volumes: @Sendable () -> [Volume]
+    /// By inode; nil until they are asked for, as most folders have nothing to ask about.
+    private let known = Mutex<[UInt64: [Known]]?>(nil)
+
+    /// Those of the last list that had bytes: a file that was empty hadn't been anything yet.
+    package init(among volumes: @escaping @Sendable () -> [Volume]) {
+        self.volumes = volumes
+    }
+
+    /// What a file is listed as that begins with this header by now.
+    ///
+    /// - Parameter name: see ``contains(_:named:)``.
+    package func listed(
+        _ header: ImageHeader, of file: @autoclosure () -> FileIdentity, named name: String?
+    ) -> ImageHeader {
+        header.mayBeGuests && contains(file(), named: name) ? header.asRaw : header
+    }
+
+    /// - Parameter name: of the file, which counts where inodes are given again and nothing else tells two files apart, as on FUSE; nil where
+    ///   they never are.
+    package func contains(_ file: FileIdentity, named name: String?) -> Bool {
+        known.withLock { known in
+            let files = known ?? read()
+            known = files
+            return files[file.inode, default: []].contains { one in
+                guard one.file.isSame(as: file) else { return false }
+                let isSure = one.file.handle != nil && file.handle != nil || one.file.birth != nil && file.birth != nil
+                return isSure || name == nil || one.name == name
+            }
+        }
+    }
+
+    private func read() -> [UInt64: [Known]] {
+        var files: [UInt64: [Known]] = [:]
+        for volume in volumes() where volume.definition.physical != nil {
+            guard let file = volume.file, let format = volume.definition.target.format else { continue }
+            // Else a guest would write an end of a vhd first, and the start of another image after the next refresh.
+            guard VolumeFormat.unmarked.contains(format) else { continue }
+            files[file.inode, default: []].append(Known(name: volume.name, file: file))
+        }
+        return files
+    }
+}

@@ -1,0 +1,41 @@
+import SANModel
+import Testing
+
+@testable import SANImages
+
+/// Which files are raw whatever they begin with (0007).
+@Suite struct RawFilesTests {
+    private func listed(_ format: VolumeFormat?, physical: ByteCount? = 4096) -> Volume {
+        var definition = VolumeDefinition(name: "v")
+        definition.target.format = format
+        definition.physical = physical
+        return Volume(definition, file: file(7))
+    }
+
+    private func file(_ inode: UInt64) -> FileIdentity {
+        FileIdentity(device: nil, inode: inode, handle: nil, birth: nil)
+    }
+
+    private func now(_ header: VolumeFormat, _ volume: Volume, inode: UInt64 = 7) -> ImageHeader {
+        RawFiles { [volume] }.listed(.spanningFile(header), of: file(inode))
+    }
+
+    /// A guest can write what makes its disk an iso, or the end of a vhd, before it writes the start of an image.
+    @Test(arguments: [VolumeFormat.raw, "iso", "vpc", "dmg"])
+    func `What had no header at its start gets none`(before: VolumeFormat) {
+        for image in [VolumeFormat.qcow2, "luks", "vmdk"] {
+            let header = now(image, listed(before))
+            #expect(header.format == .raw)
+            #expect(header.flaws.first?.contains(image.rawValue) == true)
+        }
+        #expect(now("vpc", listed(before)).format == "vpc")
+        #expect(now("iso", listed(before)).flaws.isEmpty)
+    }
+
+    @Test func `What was an image, was empty, isn't known or is another file is judged by its header`() {
+        for known in [listed(.qcow2), listed(nil), listed(.raw, physical: nil)] {
+            #expect(now(.qcow2, known).format == .qcow2)
+        }
+        #expect(now(.qcow2, listed(.raw), inode: 8).format == .qcow2)
+    }
+}
