@@ -1,6 +1,7 @@
 import FoundationEssentials
 import SANEngine
 import SANModel
+import SANTestSupport
 import SystemPackage
 import Testing
 

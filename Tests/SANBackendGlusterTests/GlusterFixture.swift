@@ -24,16 +24,24 @@ struct GlusterFixture {
     let pool: GlusterPool
     let folder: String
     let local: TemporaryFolder
+    private let brick: FilePath
 
-    /// - Parameter hosts: nil for the server's address.
     init() async throws {
-        server = try Self.server.get()
+        let server = try Self.server.get()
+        let brick = server.folder.appending("bricks").appending(Self.volumeName)
+        try await self.init(on: Self.volumeName, of: server, brick: brick)
+    }
+
+    /// A pool on another volume, of one brick.
+    init(on volume: String, of server: GlusterDaemon, brick: FilePath) async throws {
+        self.server = server
+        self.brick = brick
         local = try TemporaryFolder()
         folder = "t" + String(UInt64.random(in: 0...UInt64.max), radix: 16)
-        let root = try await Self.pool([PoolSource.Host(name: server.address)], Self.volumeName, directory: nil)
+        let root = try await Self.pool([PoolSource.Host(name: server.address)], volume, directory: nil)
         _ = try await root.createVolume(
             VolumeRequest(Self.definition(folder, format: .directory)), in: Self.context())
-        pool = try await Self.pool([PoolSource.Host(name: server.address)], Self.volumeName, directory: "/" + folder)
+        pool = try await Self.pool([PoolSource.Host(name: server.address)], volume, directory: "/" + folder)
     }
 
     static func pool(
@@ -66,7 +74,7 @@ struct GlusterFixture {
 
     /// The file of a volume on its brick.
     func onBrick(_ name: String) -> FilePath {
-        server.folder.appending("bricks").appending(Self.volumeName).appending(folder).appending(name)
+        brick.appending(folder).appending(name)
     }
 
     func snapshot() async throws -> PoolSnapshot { try await pool.refresh(in: Self.context()) }

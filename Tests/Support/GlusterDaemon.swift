@@ -75,11 +75,12 @@ public final class GlusterDaemon: Sendable {
 
     /// Makes and starts a volume of one brick, or of several that have the same files.
     ///
+    /// - Parameter place: the folder of the bricks' folders; nil for the server's own.
     /// - Returns: the first brick's folder.
     @discardableResult
-    public func addVolume(_ name: String, replicas: Int = 1) throws -> FilePath {
+    public func addVolume(_ name: String, replicas: Int = 1, in place: FilePath? = nil) throws -> FilePath {
         let bricks = replicas == 1 ? [name] : (0..<replicas).map { "\(name).\($0)" }
-        let folders = bricks.map { folder.appending("bricks").appending($0) }
+        let folders = bricks.map { (place ?? folder.appending("bricks")).appending($0) }
         let kind = replicas == 1 ? [] : ["replica", "\(replicas)"]
         try administer(["volume", "create", name] + kind + folders.map { "\(address):\($0)" } + ["force"])
         // A hung brick is given up on soon enough for a test.
@@ -118,6 +119,18 @@ public final class GlusterDaemon: Sendable {
 
     public func stopVolume(_ name: String) throws { try administer("volume", "stop", name) }
 
+    /// Deletes a volume of one brick, and waits until the brick's process has ended: its file system can be unmounted then.
+    public func removeVolume(_ name: String) throws {
+        let pid = try brick(of: name, nil)
+        try administer("volume", "stop", name, "force")
+        try administer("volume", "delete", name)
+        for _ in 0..<3_000 {
+            guard let pid, GlusterDaemon.isAlive(pid) else { return }
+            usleep(10_000)
+        }
+        throw TgtFailure("the brick of \(name) hasn't ended after 30 seconds")
+    }
+
     private func signalBrick(of volume: String, _ name: String?, _ signal: Int32) throws {
         guard let pid = try brick(of: volume, name), kill(pid, signal) == 0 else {
             throw TgtFailure("volume \(volume) has no brick")
@@ -135,7 +148,7 @@ public final class GlusterDaemon: Sendable {
 
     private func brick(of volume: String, _ name: String?) throws -> pid_t? {
         for file in try LeashedReaper.pidFiles(in: folder) where file.string.contains("/vols/\(volume)/") {
-            guard file.string.hasSuffix("bricks-\(name ?? volume).pid") else { continue }
+            guard file.string.hasSuffix("-\(name ?? volume).pid") else { continue }
             let text = String(decoding: try LocalEnds.read(file), as: UTF8.self)
             if let pid = pid_t(text.prefix { $0.isNumber }), pid > 1 { return pid }
         }

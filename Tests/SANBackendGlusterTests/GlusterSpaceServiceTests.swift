@@ -1,0 +1,73 @@
+import SANEngine
+import SANModel
+import SANTestSupport
+import SystemPackage
+import Testing
+
+@testable import SANBackendGluster
+
+/// A Gluster volume whose brick can't promise space (ext2, as ZFS): needs root and a loop device.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct GlusterSpaceServiceTests {
+    /// Zeros in the place of `fallocate` belong into new files only.
+    @Test func `Copies, conversions and volumes that grow keep their bytes, and new ones get zeros`() async throws {
+        try await withFlatVolume { fixture in
+            let data = LocalEnds.pattern(3 << 20)
+            let origin = try await fixture.make("origin", 0)
+            _ = try await fixture.upload(data, to: origin)
+            let listed = try await fixture.pool.inspect(origin, in: GlusterFixture.context())
+
+            try await make(fixture, "copy", 3 << 20, from: listed)
+            #expect(try LocalEnds.read(fixture.onBrick("copy")) == data)
+            let image = try await make(fixture, "image", 3 << 20, .qcow2, from: listed)
+            #expect(image.definition.target.format == .qcow2)
+            let converted = try await make(fixture, "converted", 3 << 20, from: image)
+            #expect(converted.definition.target.format == .raw)
+            #expect(try LocalEnds.read(fixture.onBrick("converted")) == data)
+
+            let new = try await make(fixture, "new", 5 << 20)
+            #expect(new.definition.allocation.map { $0 >= ByteCount(5 << 20) } == true)
+            #expect(try LocalEnds.read(fixture.onBrick("new")) == [UInt8](repeating: 0, count: 5 << 20))
+            let preallocated = try await make(fixture, "preallocated", 4 << 20, .qcow2)
+            #expect(preallocated.definition.capacity == ByteCount(4 << 20) && preallocated.problems.isEmpty)
+            try await LoopDevice.run(
+                "qemu-img", ["check", "-q", "-f", "qcow2", fixture.onBrick("preallocated").string])
+
+            let error = await #expect(throws: StorageError.self) {
+                try await fixture.pool.resizeVolume(
+                    listed, to: ResizeRequest(capacity: ByteCount(8 << 20), allocates: true),
+                    in: GlusterFixture.context())
+            }
+            #expect(error?.code == .unsupported)
+            #expect(try LocalEnds.read(fixture.onBrick("origin")) == data)
+        }
+    }
+
+    /// One that is made with its space.
+    @discardableResult
+    private func make(
+        _ fixture: GlusterFixture, _ name: String, _ capacity: UInt64, _ format: VolumeFormat = .raw,
+        from origin: Volume? = nil
+    ) async throws -> Volume {
+        var definition = GlusterFixture.definition(
+            name, ByteCount(capacity), allocation: ByteCount(capacity), format: format)
+        if format == .qcow2 { definition.target.compat = "1.1" }
+        return try await fixture.pool.createVolume(
+            VolumeRequest(definition, origin: origin.map { .init(volume: $0, pool: fixture.pool) }),
+            in: GlusterFixture.context()
+        ).value
+    }
+
+    private func withFlatVolume(_ body: (GlusterFixture) async throws -> Void) async throws {
+        let server = try GlusterDaemon()
+        try await withFileSystem("ext2", ["-q"], megabytes: 128) { mount in
+            let brick = try server.addVolume("flat", in: mount)
+            do {
+                try await body(try await GlusterFixture(on: "flat", of: server, brick: brick))
+            } catch {
+                try? server.removeVolume("flat")  // the test's error is the one that counts
+                throw error
+            }
+            try server.removeVolume("flat")
+        }
+    }
+}
