@@ -1,5 +1,6 @@
 public import SANEngine
 import SANHost
+import SANImages
 public import SANModel
 
 extension GlusterPool: VolumeData {
@@ -64,8 +65,9 @@ extension GlusterPool: VolumeData {
         guard status.size > 0 else { return TransferSummary(bytes: 0, moved: 0) }
         if algorithm == .zero, status.isSparse {
             try await call(what, context) { _ throws(StorageError) in
-                try file.truncate(to: 0)
-                try file.truncate(to: status.size)
+                try FileEmptying.run("'\(file.uri.printable)'", length: status.size) { length throws(StorageError) in
+                    try file.truncate(to: length)
+                }
                 try file.sync()
             }
             context.progress.report(done: ByteCount(status.size), total: ByteCount(status.size))

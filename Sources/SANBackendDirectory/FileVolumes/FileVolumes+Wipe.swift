@@ -1,4 +1,5 @@
 public import SANEngine
+import SANImages
 public import SANModel
 
 extension FileVolumes {
@@ -76,8 +77,9 @@ struct FileWiping {
     /// As libvirt: what a sparse file has is given back, and none of it can be read again through it.
     private func empty() throws(StorageError) {
         try monitor.asking { () throws(StorageError) in
-            try file.truncate(to: 0)
-            try file.truncate(to: size)
+            try FileEmptying.run("'\(file.path.printable)'", length: size) { length throws(StorageError) in
+                try file.truncate(to: length)
+            }
         }
     }
 
