@@ -16,8 +16,10 @@ import Testing
         FileIdentity(device: nil, inode: inode, handle: nil, birth: nil)
     }
 
-    private func now(_ header: VolumeFormat, _ volume: Volume, inode: UInt64 = 7) -> ImageHeader {
-        RawFiles { [volume] }.listed(.spanningFile(header), of: file(inode))
+    private func now(
+        _ header: VolumeFormat, _ volume: Volume, inode: UInt64 = 7, named name: String? = "v"
+    ) -> ImageHeader {
+        RawFiles { [volume] }.listed(.spanningFile(header), of: file(inode), named: name)
     }
 
     /// A guest can write what makes its disk an iso, or the end of a vhd, before it writes the start of an image.
@@ -37,5 +39,16 @@ import Testing
             #expect(now(.qcow2, known).format == .qcow2)
         }
         #expect(now(.qcow2, listed(.raw), inode: 8).format == .qcow2)
+    }
+
+    /// FUSE gives inodes again, to whatever file comes next; Gluster never does.
+    @Test func `A file that has nothing but an inode to be known by is known by its name too`() {
+        #expect(now(.qcow2, listed(.raw), named: "w").format == .qcow2)
+        #expect(now(.qcow2, listed(.raw), named: nil).format == .raw)
+        var known = listed(.raw)
+        known.file = FileIdentity(device: nil, inode: 7, handle: nil, birth: Timestamp(seconds: 1, nanoseconds: 2))
+        let header = RawFiles { [known] }.listed(
+            .spanningFile(.qcow2), of: known.file ?? file(7), named: "w")
+        #expect(header.format == .raw)
     }
 }
