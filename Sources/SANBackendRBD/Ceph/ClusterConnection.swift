@@ -51,19 +51,21 @@ final class ClusterConnection: Sendable {
     /// - Parameter pool: its number; nil for the connection's own.
     @unsafe func ioContext(of pool: Int64?) -> rados_ioctx_t? {
         guard let pool, pool != poolID else { return unsafe ioContext }
-        let context = dataContexts.withLock { contexts in
-            if let known = contexts[pool] { return known }
-            let functions = unsafe CephLibrary.functions
-            var made: rados_ioctx_t?
-            guard unsafe functions.rados_ioctx_create2(handle, pool, &made) >= 0, let new = unsafe made else {
-                return UInt(0)
-            }
-            if !source.namespace.isEmpty { unsafe functions.rados_ioctx_set_namespace(new, source.namespace) }
-            let number = UInt(bitPattern: new)
-            contexts[pool] = number
-            return number
+        if let known = dataContexts.withLock({ $0[pool] }) { return unsafe UnsafeMutableRawPointer(bitPattern: known) }
+        // Not under the lock: for a pool that is deleted it waits for the monitors, without a time-out (16.2).
+        let functions = unsafe CephLibrary.functions
+        var made: rados_ioctx_t?
+        guard unsafe functions.rados_ioctx_create2(handle, pool, &made) >= 0, let new = unsafe made else { return nil }
+        if !source.namespace.isEmpty { unsafe functions.rados_ioctx_set_namespace(new, source.namespace) }
+        let number = UInt(bitPattern: new)
+        let kept = dataContexts.withLock { contexts in
+            let kept = contexts[pool] ?? number
+            contexts[pool] = kept
+            return kept
         }
-        return unsafe UnsafeMutableRawPointer(bitPattern: context)
+        // Another thread was faster.
+        if kept != number { unsafe functions.rados_ioctx_destroy(new) }
+        return unsafe UnsafeMutableRawPointer(bitPattern: kept)
     }
     /// `rados_t`, for one call.
     @unsafe var handle: rados_t? { unsafe UnsafeMutableRawPointer(bitPattern: cluster) }
