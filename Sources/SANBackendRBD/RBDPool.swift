@@ -36,10 +36,10 @@ public struct RBDPool: ActivePool, VolumeInspection {
             return (scan, findings, unread, times, snapshot)
         }
         context.logger.debug("\(seen.count) images of '\(source.place)': \(times)")
-        async let names = scan.parentNames(of: seen)
+        async let paths = scan.parentPaths(of: seen)
         let findings = await scan.read(unread, seen)
         var snapshot = rest
-        snapshot.volumes = Self.volumes(findings, scan.connection, await names)
+        snapshot.volumes = Self.volumes(findings, scan.connection, await paths)
         guard !Task.isCancelled else { throw StorageError(.cancelled, "The refresh was cancelled") }
         return snapshot
     }
@@ -93,7 +93,7 @@ public struct RBDPool: ActivePool, VolumeInspection {
         let id = try image.id()
         let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage)
         let findings = try scan.findings(of: [ListedImage(name: name, id: id)])
-        guard var volume = volumes(findings, connection, scan.parentName(of: findings)).first else {
+        guard var volume = volumes(findings, connection, scan.parentPath(of: findings)).first else {
             throw StorageError(.notFound, "There is no image '\(name.printable)'", subject: .volume(name.printable))
         }
         // Format 1 has none.
@@ -110,13 +110,13 @@ public struct RBDPool: ActivePool, VolumeInspection {
     }
 
     private static func volumes(
-        _ findings: [ImageScan.Finding], _ connection: ClusterConnection, _ names: [ParentImage: String]
+        _ findings: [ImageScan.Finding], _ connection: ClusterConnection, _ paths: [ParentImage: String]
     ) -> [Volume] {
         findings.map { finding in
             var volume = volume(finding, connection)
             if let parent = finding.parent {
                 let parent = ParentImage(parent)
-                volume.parent = connection.path(of: parent, named: names[parent])
+                volume.parent = paths[parent] ?? parent.path(in: nil)
             }
             return volume
         }

@@ -1,4 +1,5 @@
 import SANEngine
+import SANHost
 import SANModel
 import SANTestSupport
 import Testing
@@ -62,6 +63,36 @@ import Testing
             _ = try await withThread { try cluster.ceph("osd", "pool", "set", other, "min_size", "1") }
             volumes = try await seen()
             #expect(volumes["copy"]?.parent == "\(other)/base" && volumes["copy"]?.problems.isEmpty == true)
+        }
+    }
+
+    @Test("monitors that are silent about a deleted pool cost what it would tell, and keep nobody from other pools")
+    func outlivesSilentMonitors() async throws {
+        let cluster = try await withThread {
+            let cluster = try CephCluster()
+            try cluster.ceph("osd", "pool", "create", "other", "1")
+            return cluster
+        }
+        let context = fixture.context(key: cluster.key)
+        try await fixture.withPool(fixture.definition(of: "rbd", port: cluster.port), key: cluster.key) { pool in
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            let other = try await withThread {
+                (1...9).first { connection.poolName(of: $0) == "other" }
+            }
+            let (pools, deleted): ([Int64], Int64) = ([try #require(other), 999], 999)
+            let findings = pools.map { pool in
+                let parent = ImageHeader.Parent(pool: pool, namespace: "", image: "abc", snapshot: 1)
+                let header = ImageHeader(order: 22, size: 1 << 22, features: [], parent: parent)
+                return ImageScan.Finding(
+                    image: ListedImage(name: "v", id: "def"), header: .success(header), luks: .success(nil))
+            }
+            cluster.pauseMonitor()
+            defer { cluster.resumeMonitor() }
+            OneShotThread.start(name: "ask") { try? connection.imageNames(of: ["abc"], pool: deleted) { _, _ in } }
+            let scan = ImageScan(connection: connection, deadline: .after(.seconds(8)), wantsUsage: false)
+            let paths = await scan.parentPaths(of: findings)
+            let found = findings.compactMap { $0.parent.map { paths[ParentImage($0)] } }
+            #expect(found == ["other, image id abc", nil])
         }
     }
 }

@@ -110,6 +110,11 @@ public final class CephCluster: Sendable {
 
     public func resumeStorage() { storage.signal(SIGCONT) }
 
+    /// Makes the monitor hang the same way.
+    public func pauseMonitor() { monitor.signal(SIGSTOP) }
+
+    public func resumeMonitor() { monitor.signal(SIGCONT) }
+
     /// Runs `ceph`, as the administrator.
     ///
     /// - Returns: what it printed.

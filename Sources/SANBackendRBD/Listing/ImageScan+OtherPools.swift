@@ -67,44 +67,56 @@ extension ImageScan {
 
     private var here: Place { Place(pool: connection.poolID, namespace: connection.source.namespace) }
 
-    // MARK: Names
+    // MARK: Paths
 
-    /// The names of the images that the clones among others stand on; what can't be learned is left out.
+    /// The paths of the images that the clones among others stand on; what can't be learned is left out.
     ///
-    /// Those in other namespaces aren't asked for.
-    func parentNames(of findings: [Finding]) async -> [ParentImage: String] {
+    /// Each pool is asked on a thread of its own, for its own name too: where it is deleted, librados waits for the monitors as long as they like
+    /// (`rados_pool_reverse_lookup` and `rados_ioctx_create2` of 16.2 wait for the latest map, without a time-out). Those in other namespaces aren't
+    /// asked for.
+    func parentPaths(of findings: [Finding]) async -> [ParentImage: String] {
         let parents = Set(findings.compactMap { $0.parent.map { ParentImage($0) } })
         guard !parents.isEmpty else { return [:] }
-        var names = known(findings)
-        let wanted = Array(parents).filter { $0.namespace == here.namespace && names[$0] == nil }
+        var paths = known(findings)
+        let wanted = Array(parents).filter { paths[$0] == nil }
         let questions = Dictionary(grouping: wanted.indices) { wanted[$0].pool }
         let answers = await Inquiry<String>.run(
             questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
         ) { indices, note throws(StorageError) in
-            guard let first = indices.first else { return }
-            let ids = indices.map { wanted[$0].image }
-            try connection.imageNames(of: ids, pool: wanted[first].pool) { note(indices[$0], $1) }
+            try findPaths(of: indices.map { wanted[$0] }) { note(indices[$0], $1) }
         }
-        for (index, name) in answers { names[wanted[index]] = name }
-        return names
+        for (index, path) in answers { paths[wanted[index]] = path }
+        return paths
     }
 
     /// The same where librbd has just opened the clone, and with it what it stands on; blocks.
-    func parentName(of findings: [Finding]) -> [ParentImage: String] {
-        var names: [ParentImage: String] = [:]
-        for parent in findings.compactMap({ $0.parent.map { ParentImage($0) } })
-        where parent.namespace == here.namespace {
-            let ids = [parent.image]
-            try? connection.imageNames(of: ids, pool: parent.pool) { names[parent] = $1 }  // the id is shown instead
+    func parentPath(of findings: [Finding]) -> [ParentImage: String] {
+        var paths: [ParentImage: String] = [:]
+        for parent in findings.compactMap({ $0.parent.map { ParentImage($0) } }) {
+            try? findPaths(of: [parent]) { paths[parent] = $1 }  // the id is shown instead
         }
-        return names
+        return paths
+    }
+
+    /// Finds the paths of images of one pool; first without their names, then with those that are there.
+    private func findPaths(
+        of images: [ParentImage], found: (_ index: Int, _ path: String) -> Void
+    ) throws(StorageError) {
+        guard let id = images.first?.pool else { return }
+        let pool = id == here.pool ? connection.source.pool : connection.poolName(of: id)
+        for (index, image) in images.enumerated() { found(index, image.path(in: pool)) }
+        let named = images.indices.filter { images[$0].namespace == here.namespace }
+        try connection.imageNames(of: named.map { images[$0].image }, pool: id) { index, name in
+            found(named[index], images[named[index]].path(in: pool, named: name))
+        }
     }
 
     /// The images that are listed themselves.
     private func known(_ findings: [Finding]) -> [ParentImage: String] {
         Dictionary(
             findings.map { finding in
-                (ParentImage(pool: here.pool, namespace: here.namespace, image: finding.image.id), finding.image.name)
+                let image = ParentImage(pool: here.pool, namespace: here.namespace, image: finding.image.id)
+                return (image, image.path(in: connection.source.pool, named: finding.image.name))
             }, uniquingKeysWith: { first, _ in first })
     }
 }
@@ -114,19 +126,19 @@ struct ParentImage: Sendable, Hashable {
     var pool: Int64
     var namespace: String
     var image: String
+
+    /// Its path where its name is known; else its place and id.
+    ///
+    /// - Parameter poolName: nil where that isn't known.
+    func path(in poolName: String?, named name: String? = nil) -> String {
+        let pool = poolName ?? "pool \(pool)"
+        let place = namespace.isEmpty ? pool : "\(pool)/\(namespace)"
+        return name.map { "\(place)/\($0)" } ?? "\(place), image id \(image)"
+    }
 }
 
 extension ParentImage {
     init(_ parent: ImageHeader.Parent) {
         self.init(pool: parent.pool, namespace: parent.namespace, image: parent.image)
-    }
-}
-
-extension ClusterConnection {
-    /// An image's path where its name is known; else its place and id.
-    func path(of image: ParentImage, named name: String?) -> String {
-        let pool = image.pool == poolID ? source.pool : poolName(of: image.pool) ?? "pool \(image.pool)"
-        let place = image.namespace.isEmpty ? pool : "\(pool)/\(image.namespace)"
-        return name.map { "\(place)/\($0)" } ?? "\(place), image id \(image.image)"
     }
 }
