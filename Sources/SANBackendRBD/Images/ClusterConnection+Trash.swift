@@ -70,15 +70,22 @@ extension ClusterConnection {
 
     func restore(_ trashed: TrashedVolume, as name: String) throws(StorageError) {
         try refuseMigrated(trashed)
-        let isPurged = StorageError(
-            .invalidState,
-            "The image '\(trashed.name.printable)' in the trash is being deleted, or deleted in part: purge it",
-            subject: .volume(trashed.name.printable))
-        if try isPurgeNoted(on: trashed) { throw isPurged }
+        let shown = trashed.name.printable
+        if try isPurgeNoted(on: trashed) {
+            throw StorageError(
+                .invalidState,
+                "A purge of the image '\(shown)' in the trash was begun, and it may lack data: purge it, or look at it after 'rbd trash restore'",
+                subject: .volume(shown))
+        }
         let result = unsafe CephLibrary.functions.rbd_trash_restore(ioContext, trashed.id, name)
         if CephFailure(result).errno == .fileExists { throw exists(name) }
-        if CephFailure(result).errno == .resourceBusy { throw isPurged }
-        try check(result, trashed.name, cannot: "restore the image '\(trashed.name.printable)'")
+        if CephFailure(result).errno == .resourceBusy {
+            throw StorageError(
+                .invalidState,
+                "The image '\(shown)' in the trash is being deleted, or deleted in part: purge it",
+                subject: .volume(shown))
+        }
+        try check(result, trashed.name, cannot: "restore the image '\(shown)'")
     }
 
     /// Deletes what is in the trash.
@@ -90,15 +97,29 @@ extension ClusterConnection {
     func purge(_ trashed: TrashedVolume, isForced: Bool, _ call: LongCall) throws(StorageError) {
         let shown = trashed.name.printable
         try refuseMigrated(trashed)
+        // What librbd refuses, too (EPERM); it is known before anything is noted.
+        if !isForced, let kept = trashed.keptUntil, kept > .now {
+            throw StorageError(
+                .busy, "The image '\(shown)' is kept in the trash until later: give --force to delete it now",
+                subject: .volume(shown))
+        }
         let wasNoted = try isPurgeNoted(on: trashed)
         let wasBegun = try isRemoved(trashed) || wasNoted
         try call.proceed(
             leaving: StorageError(
                 .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
+        let note = PurgeNote()
         do throws(StorageError) {
-            try notePurge(of: trashed)
+            try set(note, on: trashed)
         } catch {
             call.leavesNothing()
+            // It may be set all the same, and an OSD keeps to the order of what one client asks it.
+            guard error.code == .timedOut else { throw error }
+            do throws(StorageError) {
+                try remove(note, from: trashed)
+            } catch let removal {
+                throw error.adding(cause: removal)
+            }
             throw error
         }
         let result = unsafe call.withArgument { argument in
@@ -109,16 +130,17 @@ extension ClusterConnection {
         let errno = CephFailure(result).errno
         let isBegun = wasBegun || call.hasBegun
         if !isBegun || errno == .canceled { call.leavesNothing() }
-        let error = purgeFailure(result, of: trashed, isForced: isForced)
+        let error = purgeFailure(result, of: trashed)
         do throws(StorageError) {
-            if isBegun { try refuseRestore(of: trashed) } else { try forgetPurge(of: trashed) }
+            if isBegun { try refuseRestore(of: trashed) }
+            if !call.hasBegun { try remove(note, from: trashed) }
         } catch let mark {
             throw error.adding(cause: mark)
         }
         throw error
     }
 
-    private func purgeFailure(_ result: Int32, of trashed: TrashedVolume, isForced: Bool) -> StorageError {
+    private func purgeFailure(_ result: Int32, of trashed: TrashedVolume) -> StorageError {
         let shown = trashed.name.printable
         let isLeftover = trashed.source == "removing"
         func failure(_ code: StorageError.Code, _ message: String) -> StorageError {
@@ -128,11 +150,6 @@ extension ClusterConnection {
         case .canceled:
             return failure(
                 .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again")
-        case .notPermitted, .permissionDenied:
-            // EPERM is what librbd says before the time has come.
-            guard !isForced, let kept = trashed.keptUntil, kept > .now else { break }
-            return failure(
-                .busy, "The image '\(shown)' is kept in the trash until later: give --force to delete it now")
         case .resourceBusy where isLeftover:
             return failure(
                 .busy,

@@ -1,51 +1,75 @@
 import CCeph
+import SANImages
 import SANModel
 
-/// The note on an image in the trash that its objects are being removed: among its metadata, where it is set before the first object goes,
-/// and goes with the image's header.
+/// The note of one purge on an image in the trash that its objects are being removed: among its metadata, where it is set before the first
+/// object goes, and goes with the image's header.
 ///
 /// librbd calls an entry whole again when its removal fails, and whoever is killed then, or gives up waiting, can't take that back any more.
-enum PurgeNote {
-    private static let key = "sanctl.purge"
+/// Each purge has a note of its own: one that is refused takes back none of another one, which may be under way.
+struct PurgeNote: Sendable, Hashable {
+    private static let prefix = "sanctl.purge."
 
-    static let question = [ClassCalls.Call(method: "metadata_get", input: .ceph(key), limit: 1024)]
+    private let key = prefix + PrivateNumber.make()
+
+    /// The first key after the prefix: a note where there is one.
+    static let question = [
+        ClassCalls.Call(method: "metadata_list", input: .ceph(prefix) + .ceph(1 as UInt64), limit: 1024)
+    ]
+
+    /// - Parameter answer: to ``question``; nil for one that is longer than a note is.
+    static func isNote(_ answer: [UInt8]?) throws(DamagedAnswer) -> Bool {
+        guard let answer else { return false }
+        var decoder = CephDecoder(answer)
+        guard try decoder.number32() > 0 else { return false }
+        return try decoder.text().hasPrefix(prefix)
+    }
 
     /// Fails where there is no header, which would be made anew.
-    static let setting = [
-        ImageHeader.sizeCall,
-        ClassCalls.Call(method: "metadata_set", input: [1, 0, 0, 0] + .ceph(key) + .ceph("begun"), limit: 16),
-    ]
+    var setting: [ClassCalls.Call] {
+        [
+            ImageHeader.sizeCall,
+            ClassCalls.Call(method: "metadata_set", input: [1, 0, 0, 0] + .ceph(key) + .ceph("begun"), limit: 16),
+        ]
+    }
 
-    static let removal = [
-        ImageHeader.sizeCall, ClassCalls.Call(method: "metadata_remove", input: .ceph(key), limit: 16),
-    ]
+    var removal: [ClassCalls.Call] {
+        [ImageHeader.sizeCall, ClassCalls.Call(method: "metadata_remove", input: .ceph(key), limit: 16)]
+    }
 }
 
 extension ClusterConnection {
+    /// Whether any purge is noted.
     func isPurgeNoted(on trashed: TrashedVolume) throws(StorageError) -> Bool {
-        let result = ask(PurgeNote.question, of: trashed)
-        // No note, or no header.
-        if CephFailure(result).errno == .noSuchFileOrDirectory { return false }
-        try check(result, trashed, "look whether the purge of")
-        return true
+        let outcome = ask(PurgeNote.question, of: trashed)
+        // No header; or what comes after the prefix is longer than a note.
+        if [.noSuchFileOrDirectory, .outOfRange].contains(CephFailure(outcome.result).errno) { return false }
+        let action = "look whether the purge of"
+        try check(outcome.result, trashed, action)
+        do throws(DamagedAnswer) {
+            return try PurgeNote.isNote(outcome.answers.first ?? nil)
+        } catch {
+            try check(-5, trashed, action)
+            return true
+        }
     }
 
-    func notePurge(of trashed: TrashedVolume) throws(StorageError) {
-        let result = ask(PurgeNote.setting, of: trashed)
+    func set(_ note: PurgeNote, on trashed: TrashedVolume) throws(StorageError) {
+        let result = ask(note.setting, of: trashed).result
         if CephFailure(result).errno == .noSuchFileOrDirectory { return }
         try check(result, trashed, "note that the purge of")
     }
 
-    func forgetPurge(of trashed: TrashedVolume) throws(StorageError) {
-        let result = ask(PurgeNote.removal, of: trashed)
+    func remove(_ note: PurgeNote, from trashed: TrashedVolume) throws(StorageError) {
+        let result = ask(note.removal, of: trashed).result
         if CephFailure(result).errno == .noSuchFileOrDirectory { return }
         try check(result, trashed, "take back the note that the purge of")
     }
 
-    private func ask(_ calls: [ClassCalls.Call], of trashed: TrashedVolume) -> Int32 {
+    private func ask(_ calls: [ClassCalls.Call], of trashed: TrashedVolume) -> ClassCalls.Outcome {
         let calls = ClassCalls(calls)
         let sent = calls.start(on: ImageHeader.object(of: trashed.id), self)
-        return sent < 0 ? sent : calls.wait().result
+        return sent < 0 ? ClassCalls.Outcome(result: sent, answers: []) : calls.wait()
     }
 
     private func check(_ result: Int32, _ trashed: TrashedVolume, _ action: String) throws(StorageError) {
