@@ -52,7 +52,14 @@ struct RBDFixture {
     /// A namespace of its own in the pool `rbd`.
     let namespace: String
 
+    /// Once; librados is loaded first, so that it comes first when the process ends.
+    private static let atExit = Result {
+        try CephLibrary.require()
+        CephCluster.leaveLibrariesWhole()
+    }
+
     init() async throws {
+        try RBDFixture.atExit.get()
         let cluster = try await CephCluster.shared
         self.cluster = cluster
         namespace = try await withThread { try cluster.newNamespace() }

@@ -171,12 +171,20 @@ import Testing
     private func withConnections(_ count: Int, _ body: ([ClusterConnection]) async throws -> Void) async throws {
         let source = try RBDSource(fixture.definition())
         let all = (0..<count).map { _ in ClusterConnections() }
-        var opened: [ClusterConnection] = []
-        for connections in all {
-            opened.append(try await connections.connection(to: source, in: fixture.context()))
+        func result() async -> Result<Void, any Error> {
+            do {
+                var opened: [ClusterConnection] = []
+                for connections in all {
+                    opened.append(try await connections.connection(to: source, in: fixture.context()))
+                }
+                return .success(try await body(opened))
+            } catch {
+                return .failure(error)
+            }
         }
-        defer { for connections in all { connections.forget(source) } }
-        try await body(opened)
+        let outcome = await result()
+        for connections in all { _ = await connections.forget(source)?.value() }
+        try outcome.get()
     }
 
     @Test("a deletion that fails says what is left of the image, and is ended by the same command, once")

@@ -36,6 +36,20 @@ public final class CephCluster: Sendable {
     }
     private static let live = Mutex<CephCluster?>(nil)
 
+    /// Has the process end after the cluster, and before the libraries that are loaded by now take themselves apart.
+    ///
+    /// librados 16.2 aborts the process where exit(3) destroys what a call still uses that nobody waits for any more ("boost::bad_get").
+    public static func leaveLibrariesWhole() {
+        #if canImport(Glibc)
+            on_exit(
+                { status, _ in
+                    CephCluster.live.withLock { $0?.end() }
+                    fflush(nil)
+                    _exit(status)
+                }, nil)
+        #endif
+    }
+
     /// The cluster that all suites use.
     public static var shared: CephCluster { get async throws { try await starting.value } }
 
