@@ -11,7 +11,7 @@ import Testing
         let end = Event()
         let questions = ["good": Array(0..<100), "silent": [100, 101, 102], "failing": [103, 104]]
         let answers = await Inquiry<Int>.run(questions, patience: .milliseconds(200), until: .after(.seconds(60))) {
-            indices, note throws(StorageError) in
+            indices, _, note throws(StorageError) in
             for index in indices {
                 if index == 101 { end.wait() }
                 if index == 104 { throw StorageError(.timedOut, "Nobody there") }
@@ -28,11 +28,22 @@ import Testing
         let end = Event()
         let questions = Dictionary(uniqueKeysWithValues: (0..<40).map { ($0, [$0]) })
         let answers = await Inquiry<Int>.run(questions, patience: .seconds(3600), until: .after(.milliseconds(200))) {
-            indices, note throws(StorageError) in
+            indices, _, note throws(StorageError) in
             end.wait()
             note(indices[0], 1)
         }
         for _ in questions { end.signal() }
         #expect(answers.isEmpty)
+    }
+
+    @Test("a place that is heard without an answer isn't silent, however long it takes")
+    func waitsForTheSlow() async {
+        let answers = await Inquiry<Int>.run([0: [7]], patience: .milliseconds(500), until: .after(.seconds(60))) {
+            indices, heard, note throws(StorageError) in
+            let end = Deadline.after(.seconds(2))
+            while !end.hasPassed { heard() }
+            note(indices[0], 1)
+        }
+        #expect(answers == [7: 1])
     }
 }

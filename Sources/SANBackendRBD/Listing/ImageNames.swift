@@ -102,7 +102,9 @@ extension ClusterConnection {
         }
     }
 
-    /// The name of another pool of the cluster; nil where there is none of that number. Blocks, then as long as the monitors are silent.
+    /// The name of another pool of the cluster; nil where there is none of that number.
+    ///
+    /// Blocks, then as long as the monitors are silent.
     func poolName(of id: Int64) -> String? {
         var text = [CChar](repeating: 0, count: 256)
         guard unsafe CephLibrary.functions.rados_pool_reverse_lookup(handle, id, &text, text.count) > 0 else {

@@ -26,11 +26,13 @@ extension ImageScan {
         let questions = Dictionary(grouping: all) { places(of: findings[$0], parents) }
         let answers = await Inquiry<Result<ImageLUKS?, StorageError>>.run(
             questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
-        ) { indices, note throws(StorageError) in
+        ) { indices, heard, note throws(StorageError) in
             let unread = Unread(
                 objects: indices.filter { objects.contains($0) }, opened: indices.filter { opened.contains($0) },
                 clones: indices.compactMap { index in clones[index].map { (index, $0) } })
-            try readBeginnings(unread, findings) { index, luks throws(StorageError) in
+            var scan = self
+            scan.heard = heard
+            try scan.readBeginnings(unread, findings) { index, luks throws(StorageError) in
                 note(index, luks)
                 // The others there would be waited for as long.
                 if case .failure(let error) = luks, error.code == .timedOut { throw error }
@@ -45,7 +47,7 @@ extension ImageScan {
         let name = image.name.printable
         return StorageError(
             .timedOut,
-            "The beginning of the image '\(name)' wasn't read: the Ceph pool of its data, or of what it stands on, doesn't answer",
+            "The beginning of the image '\(name)' wasn't read in time: the Ceph pool of its data, or of what it stands on, is silent or slow",
             subject: .volume(name))
     }
 
@@ -82,7 +84,7 @@ extension ImageScan {
         let questions = Dictionary(grouping: wanted.indices) { wanted[$0].pool }
         let answers = await Inquiry<String>.run(
             questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
-        ) { indices, note throws(StorageError) in
+        ) { indices, _, note throws(StorageError) in
             try findPaths(of: indices.map { wanted[$0] }) { note(indices[$0], $1) }
         }
         for (index, path) in answers { paths[wanted[index]] = path }

@@ -29,6 +29,8 @@ struct ImageScan {
     let deadline: Deadline
     /// Look at the object maps.
     let wantsUsage: Bool
+    /// Is called with each object that has answered, or has failed to.
+    var heard: @Sendable () -> Void = {}
 
     /// How many headers are asked for at once.
     static let window = 64
@@ -129,6 +131,7 @@ struct ImageScan {
                 result < 0
                     ? ClassCalls.Outcome(result: result, answers: []) : slots[index % slots.count].wait()
             }
+            heard()
             try answered(subject, outcome)
             if index + slots.count < subjects.count { send(index + slots.count) }
         }

@@ -23,6 +23,10 @@ final class Inquiry<Answer: Sendable>: Sendable {
         }
     }
 
+    private func notice() {
+        state.withLock { $0.moved = .now }
+    }
+
     /// How many places are asked at once.
     private static var window: Int { 8 }
 
@@ -31,13 +35,15 @@ final class Inquiry<Answer: Sendable>: Sendable {
     /// - Parameters:
     ///   - patience: for how long a place may say nothing.
     ///   - end: when nobody is waited for any more.
-    ///   - ask: puts its questions to a place, and notes each answer; what it throws ends the questions to that place.
+    ///   - ask: puts its questions to a place, says where the place was heard, and notes each answer; what it throws ends the questions to that
+    ///     place.
     /// - Returns: the answers to those that were answered.
     static func run<Place: Hashable & Sendable>(
         _ questions: [Place: [Int]], patience: Duration, until end: Deadline,
         _ ask:
-            @escaping @Sendable (_ questions: [Int], _ note: @escaping (Int, Answer) -> Void) throws(StorageError)
-            -> Void
+            @escaping @Sendable (
+                _ questions: [Int], _ heard: @escaping @Sendable () -> Void, _ note: @escaping (Int, Answer) -> Void
+            ) throws(StorageError) -> Void
     ) async -> [Int: Answer] {
         await withTaskGroup(of: [Int: Answer].self) { group in
             var answers: [Int: Answer] = [:]
@@ -52,12 +58,15 @@ final class Inquiry<Answer: Sendable>: Sendable {
 
     private static func one(
         _ questions: [Int], _ patience: Duration, _ end: Deadline,
-        _ ask: @escaping @Sendable ([Int], @escaping (Int, Answer) -> Void) throws(StorageError) -> Void
+        _ ask:
+            @escaping @Sendable ([Int], @escaping @Sendable () -> Void, @escaping (Int, Answer) -> Void)
+            throws(StorageError) -> Void
     ) async -> [Int: Answer] {
         let (inquiry, ended) = (Inquiry(), FirstResult<Void>())
         guard !end.hasPassed else { return [:] }
         OneShotThread.start(name: "san-rbd-ask") {
-            try? ask(questions) { inquiry.note($1, to: $0) }  // what isn't answered is known by that
+            let heard: @Sendable () -> Void = { inquiry.notice() }
+            try? ask(questions, heard) { inquiry.note($1, to: $0) }  // what isn't answered is known by that
             ended.finish(.success(()))
         }
         let watch = Task {
