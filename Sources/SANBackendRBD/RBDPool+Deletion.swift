@@ -35,6 +35,8 @@ extension RBDPool {
             }
             if isWhole { try Self.clear(volume, deletingSnapshots: deletingSnapshots, connection, call) }
             guard try connection.remove(volume, call) else { return .unchanged(()) }
+            // Whatever the question below comes to.
+            call.left = []
             if connection.isKept(volume) {
                 logger.warning(
                     "The cluster keeps '\(shown)' in its trash, with its data (rbd_move_to_trash_on_remove): see 'sanctl volume trash list'"
