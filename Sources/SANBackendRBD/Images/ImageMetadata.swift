@@ -18,7 +18,7 @@ struct ImageMetadata {
         /// More comes after ``last``.
         case taken
         case end
-        /// Some value has a NUL of its own: whose it is shows where it is asked for alone. Nothing was taken.
+        /// Some value has a NUL of its own, or no end: whose it is shows where each is asked for alone. Nothing was taken.
         case unclear
     }
 
@@ -31,7 +31,7 @@ struct ImageMetadata {
         guard let end = keys.last, last.lexicographicallyPrecedes(end) else { return .end }
         var values = ImageMetadata.texts(values)
         if keys.count == 1, !values.isEmpty { values = [Array(values.joined(separator: [0]))] }
-        guard values.count <= keys.count else { return .unclear }
+        guard values.count == keys.count else { return .unclear }
         last = end
         for (key, value) in zip(keys, values) {
             length += key.count + value.count

@@ -53,6 +53,8 @@ extension OpenImage {
             switch kept.take(keys: piece.keys, values: piece.values) {
             case .taken: count = 64
             case .end: return (kept.found, true)
+            // One that isn't clear alone won't be.
+            case .unclear where count == 1: return (kept.found, false)
             case .unclear: count = 1
             }
         }
