@@ -75,9 +75,7 @@ extension RBDPool: VolumeCloning {
                 (source, context) async throws(StorageError) in
                 try await upload(source, to: image, TransferRequest(isSparse: true), in: context)
             }
-            try await step(in: context.renewed, waitingFor: "the new image '\(shown)'") {
-                connection throws(StorageError) in try connection.rename(staged, to: name)
-            }
+            try await publish(staged, as: name, in: context.renewed)
         } catch {
             throw await undo.run(after: error).error.about(.volume, shown)
         }

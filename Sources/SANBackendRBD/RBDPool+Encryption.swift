@@ -52,9 +52,7 @@ extension RBDPool: VolumeEncryption {
                 try Self.fit(staged, capacity, connection)
             }
             // Who waits for that in vain has taken everything back, and what comes late must not get the name.
-            try await step(in: context, waitingFor: "the new image '\(shown)'") {
-                connection throws(StorageError) in try connection.rename(staged, to: name)
-            }
+            try await publish(staged, as: name, in: context)
         } catch {
             throw await undo.run(after: error).error.about(.volume, shown)
         }

@@ -87,8 +87,7 @@ struct RBDCloneSteps: CloneSteps {
     }
 
     func publish(_ staged: String) async throws(StorageError) {
-        let name = name
-        try await inChild { connection throws(StorageError) in try connection.rename(staged, to: name) }
+        try await pool.publish(staged, as: name, in: context)
     }
 
     // MARK: Threads
@@ -119,6 +118,23 @@ extension RBDPool {
         if Task.isCancelled { throw StorageError(.cancelled, "Cancelled before \(what)") }
         return try await shielded { () async throws(StorageError) in
             try await withConnection(in: context, waitingFor: what, body)
+        }
+    }
+    /// Gives an image that was made its name.
+    ///
+    /// - Throws: what ``ClusterConnection/rename(_:to:)`` throws; where nobody has said whether it has its name by now, that too.
+    func publish(_ staged: String, as name: String, in context: OperationContext) async throws(StorageError) {
+        let shown = name.printable
+        do throws(StorageError) {
+            try await step(in: context, waitingFor: "the new image '\(shown)'") { connection throws(StorageError) in
+                try connection.rename(staged, to: name)
+            }
+        } catch {
+            guard error.code == .timedOut || error.code == .unavailable else { throw error }
+            let unknown = StorageError(
+                .invalidState, "The new image may be there as '\(shown)', whole: refresh the pool",
+                subject: .volume(shown))
+            throw error.adding(cause: unknown)
         }
     }
 }
