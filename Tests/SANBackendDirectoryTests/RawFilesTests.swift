@@ -45,10 +45,9 @@ import Testing
     @Test func `A file that has nothing but an inode to be known by is known by its name too`() {
         #expect(now(.qcow2, listed(.raw), named: "w").format == .qcow2)
         #expect(now(.qcow2, listed(.raw), named: nil).format == .raw)
-        var known = listed(.raw)
-        known.file = FileIdentity(device: nil, inode: 7, handle: nil, birth: Timestamp(seconds: 1, nanoseconds: 2))
-        let header = RawFiles { [known] }.listed(
-            .spanningFile(.qcow2), of: known.file ?? file(7), named: "w")
+        let file = FileIdentity(device: nil, inode: 7, handle: nil, birth: Timestamp(seconds: 1, nanoseconds: 2))
+        let known = Volume(listed(.raw).definition, file: file)
+        let header = RawFiles { [known] }.listed(.spanningFile(.qcow2), of: file, named: "w")
         #expect(header.format == .raw)
     }
 }

@@ -75,7 +75,8 @@ extension FileVolumes {
                     // Another host may have made it longer, and written there.
                     guard try file.status().size == status.size else {
                         throw StorageError(
-                            .busy, "The size of '\(volume.name.printable)' was changed meanwhile: refresh the pool and look again",
+                            .busy,
+                            "The size of '\(volume.name.printable)' was changed meanwhile: refresh the pool and look again",
                             subject: .volume(volume.name.printable))
                     }
                     try file.truncate(to: size)

@@ -32,7 +32,8 @@ final class OpenFile: Sendable {
         let link = SharedFile.path(of: descriptor)
         let found = OpenFile(
             adopting: try check(
-                unsafe san_file_open(AT_FDCWD, link.string, O_RDONLY | O_NONBLOCK, 0), cannot: "find by its link in /proc", path),
+                unsafe san_file_open(AT_FDCWD, link.string, O_RDONLY | O_NONBLOCK, 0),
+                cannot: "find by its link in /proc", path),
             path: path)
         let (own, other) = (try status(), try found.status())
         guard own.inode == other.inode, own.device == other.device else {
