@@ -22,7 +22,7 @@ import Testing
     func settles() throws {
         let (cut, half) = (StorageError(.invalidState, "Cut"), StorageError(.invalidState, "Half done"))
         func left(
-            after failure: CephFailure, at executor: String? = nil, hasBegun: Bool = false
+            after failure: CephFailure, at executor: String? = nil, hasBegun: Bool = false, isCut: Bool = false
         ) throws -> [StorageError] {
             let call = LongCall("the test")
             try call.proceed(leaving: cut)
@@ -30,7 +30,7 @@ import Testing
             try call.proceed(at: executor, leaving: half)
             #expect(!call.hasBegun && call.left.count == 2)
             if hasBegun { _ = call.withArgument { unsafe LongCall.callback(1, 2, $0) } }
-            call.settle(failure)
+            call.settle(failure, isCut: isCut)
             return call.left
         }
         let (refused, broken) = (CephFailure(-30 as Int32), CephFailure(-5 as Int32))
@@ -39,6 +39,10 @@ import Testing
         #expect(try left(after: CephFailure(0 as Int32)).count == 2)
         #expect(try left(after: refused, hasBegun: true).count == 2)
         #expect(try left(after: refused, at: "10.0.0.1:0/1").count == 2)
+        // Of a cut within one object nothing is told.
+        #expect(try left(after: refused, isCut: true).count == 1)
+        let forbidden = CephFailure(-1 as Int32)
+        #expect(try left(after: forbidden).count == 1 && left(after: forbidden, isCut: true).count == 2)
     }
 
     @Test("a step's progress is what it has done of its own part, after what the steps before it have")

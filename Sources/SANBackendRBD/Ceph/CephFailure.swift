@@ -24,6 +24,9 @@ struct CephFailure: Sendable, Hashable {
         ].contains(errno)
     }
 
+    /// The same of a cut, which ends with the header's change and not with telling of progress.
+    var refusesCut: Bool { [.resourceBusy, .readOnlyFileSystem, .invalidArgument].contains(errno) }
+
     /// What it means for a call that wasn't a connect.
     ///
     /// The numbers are Linux's: EBLOCKLISTED is ESHUTDOWN (108), see Ceph's `include/rados.h`.

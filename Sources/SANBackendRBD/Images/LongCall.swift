@@ -117,9 +117,13 @@ final class LongCall: Sendable {
     /// To be called where the step that it is at has failed: one that was refused leaves nothing.
     ///
     /// What another client does it doesn't always tell.
-    func settle(_ failure: CephFailure) {
+    ///
+    /// - Parameter isCut: of a cut within an object librbd tells nothing either (`TrimRequest::send_clean_boundary` of 16.2): only who had no lock
+    ///   for it, or was refused the size, has begun nothing.
+    func settle(_ failure: CephFailure, isCut: Bool = false) {
         state.withLock { state in
-            guard failure.refusesWork, !state.hasBegun, state.executor == nil else { return }
+            let isRefused = isCut ? failure.refusesCut : failure.refusesWork
+            guard isRefused, !state.hasBegun, state.executor == nil else { return }
             state.left = state.leftBefore
         }
     }

@@ -198,7 +198,7 @@ final class OpenImage: Sendable {
         let result = unsafe call.withArgument { argument in
             unsafe CephLibrary.functions.rbd_resize2(handle, size, allowsShrink, LongCall.callback, argument)
         }
-        call.settle(CephFailure(result))
+        call.settle(CephFailure(result), isCut: allowsShrink)
         try check(result, cannot: "resize")
     }
 }
