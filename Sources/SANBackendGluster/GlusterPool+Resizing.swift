@@ -52,7 +52,9 @@ extension GlusterPool {
         return .changed(try await inspect(volume, in: context.renewed))
     }
 
-    /// Changes the length of a file; a growth that comes late is taken back.
+    /// Changes the length of a file that has still the old one.
+    ///
+    /// One that comes late stays: once the caller has been told, the new length may be somebody else's, who writes there.
     func setLength(
         of file: GlusterFile, _ name: String, from old: UInt64, to new: UInt64, _ context: OperationContext
     ) async throws(StorageError) {
@@ -61,12 +63,17 @@ extension GlusterPool {
             "the size", context,
             leaving: new < old
                 ? "'\(uri)' may still be cut from \(old) to \(new) bytes: refresh the pool"
-                : "'\(uri)' may still grow from \(old) to \(new) bytes: refresh the pool",
-            undoing: { _, _ in
-                guard new > old else { return }
-                try? file.cutBack(from: new, to: old)  // there is nobody to tell, and the caller was told of it
+                : "'\(uri)' may still grow from \(old) to \(new) bytes: refresh the pool"
+        ) { _ throws(StorageError) in
+            let size = try file.status().size
+            guard size == old else {
+                throw StorageError(
+                    .invalidState,
+                    "'\(name.printable)' has \(size) bytes by now instead of \(old): refresh the pool and look again",
+                    subject: .volume(name.printable))
             }
-        ) { _ throws(StorageError) in try file.truncate(to: new) }
+            try file.truncate(to: new)
+        }
     }
 
     /// Takes a growth back whose space couldn't be had, also for a caller that is cancelled.
