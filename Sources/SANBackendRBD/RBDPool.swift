@@ -22,7 +22,7 @@ public struct RBDPool: ActivePool, VolumeInspection {
         ) { connection throws(StorageError) in
             let scan = ImageScan(connection: connection, deadline: deadline, wantsUsage: showsUsage)
             let (findings, unread, times) = try scan.run()
-            var snapshot = PoolSnapshot()
+            var snapshot = PoolSnapshot(capacity: nil, allocation: nil, available: nil)
             snapshot.trashCount = try connection.trashCount()
             do throws(StorageError) {
                 let usage = try connection.usage()

@@ -51,12 +51,12 @@ import Testing
             let fixture = try await DirectoryFixture(in: mount.appending("p"))
             try fixture.write("origin", (0..<16 << 20).map { UInt8(truncatingIfNeeded: $0 >> 7) })
             try await run("sync", ["-f", mount.string])
-            let before = try await fixture.pool.refresh(in: fixture.context).available
+            let before = try #require(try await fixture.pool.refresh(in: fixture.context).available)
             let origin = VolumeRequest.Origin(volume: try await fixture.volume("origin"), pool: fixture.pool)
             let definition = VolumeDefinition(name: "clone", capacity: 16 << 20)
             _ = try await fixture.pool.createVolume(VolumeRequest(definition, origin: origin), in: fixture.context)
             try await run("sync", ["-f", mount.string])
-            let after = try await fixture.pool.refresh(in: fixture.context).available
+            let after = try #require(try await fixture.pool.refresh(in: fixture.context).available)
             #expect(before.bytes < after.bytes + (8 << 20))
             #expect(try fixture.read("clone") == fixture.read("origin"))
         }

@@ -40,9 +40,10 @@ import Testing
     @Test func `Sizes of the pool are the file system's`() async throws {
         let fixture = try await DirectoryFixture()
         let snapshot = try await fixture.pool.refresh(in: fixture.context)
-        #expect(snapshot.capacity > 0)
-        #expect(snapshot.available <= snapshot.capacity)
-        #expect(snapshot.allocation.bytes == snapshot.capacity.bytes - snapshot.available.bytes)
+        let (capacity, available) = (try #require(snapshot.capacity), try #require(snapshot.available))
+        #expect(capacity > 0)
+        #expect(available <= capacity)
+        #expect(snapshot.allocation == ByteCount(capacity.bytes - available.bytes))
         #expect(snapshot.permissions?.mode == 0o755)
         #expect(snapshot.permissions?.owner == getuid())
     }

@@ -23,7 +23,7 @@ import Testing
         let snapshot = try await change.value.refresh(in: fixture.context())
         #expect(snapshot.problems.isEmpty)
         #expect(snapshot.volumes.map(\.name) == ["unit:0:0:0", "unit:0:0:1"])
-        #expect(snapshot.capacity.bytes == 2 << 20)
+        #expect(snapshot.capacity?.bytes == 2 << 20)
         let volume = try #require(snapshot.volumes.last)
         #expect(volume.problems.isEmpty, "\(volume.problems)")
         #expect(volume.unit?.paths.map(\.portal) == ["10.0.0.1:3260", "10.0.0.2:3260"])

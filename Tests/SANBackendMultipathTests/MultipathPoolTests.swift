@@ -14,7 +14,7 @@ struct MultipathPoolTests {
         let daemon = try fixture.daemon()
         let snapshot = try await fixture.refresh()
         #expect(snapshot.problems.isEmpty)
-        #expect(snapshot.capacity.bytes == MapFixture.size)
+        #expect(snapshot.capacity?.bytes == MapFixture.size)
         let volume = try #require(snapshot.volumes.first)
         #expect(volume.name == "dm-2")
         #expect(volume.key == "/dev/mapper/mpatha")

@@ -62,6 +62,10 @@ import Testing
                 #expect(refusal?.message.contains("is being migrated") == true, "\(verb)")
                 #expect(refusal?.causes.isEmpty == true, "\(verb): nothing was begun")
             }
+            let clone = await #expect(throws: StorageError.self) {
+                _ = try await fixture.clone(volume, as: "clone", in: pool)
+            }
+            #expect(clone?.code == .invalidState && clone?.causes.isEmpty == true, "nothing was begun")
             let trashed = try #require(try await pool.trash(in: context).first)
             #expect(trashed.source == "migration" && trashed.id == source.image?.id)
             let purge = await #expect(throws: StorageError.self) {

@@ -114,6 +114,7 @@ struct VolumeCommandTests {
         lab.storage.state.withLock { $0.failure = StorageError(.busy, "It has snapshots") }
         let failed = try await lab.run("-o json volume trash purge san --yes")
         #expect(failed.code == 75 && failed.output.contains("It has snapshots"))
+        #expect(try await lab.run("volume trash purge san --yes").errors == "error: It has snapshots\n", "told once")
         lab.storage.state.withLock { $0.failure = nil }
         #expect(
             try await lab.run("volume trash purge san --yes").output == "1 volume purged from the trash of pool san.\n")

@@ -1,3 +1,5 @@
+import Glibc
+import SANHost
 import SANModel
 import Synchronization
 import Testing
@@ -48,6 +50,20 @@ struct DeadlineGuardTests {
         }
         #expect(error?.code == .timedOut)
         #expect(error?.subject == .target("t"))
+        #expect(error?.causes.map(\.message) == ["told to end"])
+    }
+
+    @Test("one whose own wait ends at the same deadline tells what it waited for")
+    func innerWait() async {
+        let deadline = Deadline.after(.milliseconds(20))
+        let error = await failure {
+            try await withDeadline(deadline, waitingFor: "the start") { () async throws(StorageError) in
+                _ = try await withBlockingThread(named: "san-test", until: deadline, waitingFor: "a monitor") {
+                    () throws(StorageError) in usleep(500_000)
+                }
+            }
+        }
+        #expect(error?.code == .timedOut && error?.message == "Waited in vain for a monitor")
     }
 
     @Test("a cancelled caller gets 'cancelled', with the operation's own error below it")

@@ -30,9 +30,9 @@ struct RBDCloneSteps: CloneSteps {
     func deleteSnapshot(_ name: String) async throws(StorageError) {
         let parent = parent
         try await inParent(undoing: true) { connection throws(StorageError) in
-            let image = try OpenImage(parent, readOnly: false, connection)
-            guard try image.snapshots().contains(where: { $0.name == name }) else { return }
-            try image.deleteSnapshot(name)
+            // Where it wasn't made the parent may well be one that can't be opened for writing.
+            let isThere = try OpenImage(parent, readOnly: true, connection).snapshots().contains { $0.name == name }
+            if isThere { try OpenImage(parent, readOnly: false, connection).deleteSnapshot(name) }
         }
     }
 

@@ -123,8 +123,13 @@ struct TransferFile: Sendable {
     func leaving(_ error: StorageError, done: ByteCount) -> StorageError {
         close()
         let left =
-            contents.areKept.load(ordering: .relaxed)
-            ? "is as it was" : "\(isStandardOutput ? "got" : "holds") the first \(done.bytes) bytes only"
+            if contents.areKept.load(ordering: .relaxed) {
+                "is as it was"
+            } else if done == 0 {
+                isStandardOutput ? "got nothing" : "is empty"
+            } else {
+                "\(isStandardOutput ? "got" : "holds") the first \(done.bytes) bytes only"
+            }
         return error.adding(
             cause: StorageError(.invalidState, "\(end.name.printable) \(left)", subject: .path(end.name)))
     }

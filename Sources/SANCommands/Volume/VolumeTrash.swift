@@ -96,6 +96,7 @@ struct VolumeTrashPurge: StorageCommand {
         let outcome = try await session.engine().purgeTrash(
             ofPool: target.pool, entry: entry, isForced: force, progress: progress)
         let rows = outcome.purged.map { TrashRow(pool: outcome.pool, trashed: $0) }
+        let failure = outcome.failures.first { $0.code == .cancelled } ?? outcome.failures.first
         let problems = outcome.failures.map(Problem.init)
         let count = rows.count == 1 ? "1 volume" : "\(rows.count) volumes"
         var report = Report(
@@ -103,8 +104,8 @@ struct VolumeTrashPurge: StorageCommand {
                 "changed": .bool(!rows.isEmpty), "pool": .string(outcome.pool), "purged": .array(rows.map(\.json)),
                 "problems": .array(problems.map(\.json)),
             ], notice: "\(count) purged from the trash of pool \(outcome.pool).")
-        report.problems = problems
-        report.failure = outcome.failures.first { $0.code == .cancelled } ?? outcome.failures.first
+        report.problems = outcome.failures.filter { $0 != failure }.map(Problem.init)
+        report.failure = failure
         return report
     }
 }

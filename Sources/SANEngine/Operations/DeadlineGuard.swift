@@ -4,6 +4,9 @@ import SANModel
 /// How long an operation may go on after its deadline, to end in good order by itself, before it is left behind.
 let deadlineGrace: Duration = .seconds(2)
 
+/// How long an operation has to tell itself what it has waited for in vain, as its own waits end at the same deadline.
+private let innerHeadStart: Duration = .milliseconds(100)
+
 /// Runs a backend's operation and doesn't wait for it past the deadline, even where it never returns: a C call can't be cancelled.
 ///
 /// The operation is cancelled at the deadline, and when the caller is cancelled; an operation that ends soon after is awaited.
@@ -29,7 +32,7 @@ func withDeadline<Value: Sendable>(
         if !race.finish(result), case .success(let value) = result { await abandoned(value) }
     }
     let timer = Task {
-        try await Task.sleep(until: deadline.instant, clock: .continuous)
+        try await Task.sleep(until: deadline.instant + innerHeadStart, clock: .continuous)
         worker.cancel()
         try await Task.sleep(for: grace)
         race.finish(.failure(StorageError(.timedOut, "Waited in vain for \(what)")))
@@ -49,7 +52,7 @@ func withDeadline<Value: Sendable>(
     case .failure(let error) where Task.isCancelled && error.code != .cancelled:
         throw StorageError(.cancelled, "Cancelled while waiting for \(what)", causes: [error])
     case .failure(let error) where deadline.hasPassed && error.code == .cancelled:
-        throw StorageError(.timedOut, "Waited in vain for \(what)", subject: error.subject)
+        throw StorageError(.timedOut, "Waited in vain for \(what)", subject: error.subject, causes: [error])
     case .failure(let error): throw error
     }
 }

@@ -19,9 +19,10 @@ public struct Problem: Sendable, Hashable {
 
 /// What one refresh read from the storage.
 public struct PoolSnapshot: Sendable, Hashable {
-    public var capacity: ByteCount
-    public var allocation: ByteCount
-    public var available: ByteCount
+    /// Nil, as the two others, where the storage doesn't tell.
+    public var capacity: ByteCount?
+    public var allocation: ByteCount?
+    public var available: ByteCount?
     public var volumes: [Volume]
     /// How many volumes wait in the pool's trash; nil where it has none.
     public var trashCount: Int?
@@ -31,7 +32,7 @@ public struct PoolSnapshot: Sendable, Hashable {
     public var permissions: Permissions?
 
     public init(
-        capacity: ByteCount = 0, allocation: ByteCount = 0, available: ByteCount = 0, volumes: [Volume] = [],
+        capacity: ByteCount? = 0, allocation: ByteCount? = 0, available: ByteCount? = 0, volumes: [Volume] = [],
         problems: [Problem] = [], permissions: Permissions? = nil
     ) {
         self.capacity = capacity
