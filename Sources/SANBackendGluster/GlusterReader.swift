@@ -101,13 +101,19 @@ struct GlusterReader {
     /// A file that is there but can't be read: what is known of it, and why.
     private func broken(_ name: String, _ status: GlusterStatus?, _ error: StorageError) -> Volume {
         var definition = base(name, status?.kind == .folder ? .netdir : .network, status)
+        var file = status?.identity
+        // What can't be read now mustn't be judged anew by its header when it can.
         if let status, status.kind == .file {
             definition.allocation = ByteCount(status.allocation)
             definition.physical = ByteCount(status.size)
-            // What can't be read now mustn't be judged anew by its header when it can.
             if raw?.contains(status.identity, named: nil) == true { definition.target.format = .raw }
+        } else if status?.kind != .folder, let known = raw?.volume(named: name) {
+            // The status is the link's own, or there is none.
+            file = known.file
+            definition.physical = known.definition.physical
+            definition.target.format = known.definition.target.format
         }
-        return Volume(definition, file: status?.identity, problems: [Problem(error.about(.volume, name.printable))])
+        return Volume(definition, file: file, problems: [Problem(error.about(.volume, name.printable))])
     }
 
     /// A file whose name no document can have: shown with escapes, and not usable.

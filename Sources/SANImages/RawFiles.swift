@@ -10,9 +10,14 @@ package final class RawFiles: Sendable {
         var file: FileIdentity
     }
 
+    private struct Index {
+        var byInode: [UInt64: [Known]] = [:]
+        var byName: [String: Volume] = [:]
+    }
+
     private let volumes: @Sendable () -> [Volume]
-    /// By inode; nil until they are asked for, as most folders have nothing to ask about.
-    private let known = Mutex<[UInt64: [Known]]?>(nil)
+    /// Nil until they are asked for, as most folders have nothing to ask about.
+    private let index = Mutex<Index?>(nil)
 
     /// Those of the last list that had bytes: a file that was empty hadn't been anything yet.
     package init(among volumes: @escaping @Sendable () -> [Volume]) {
@@ -31,10 +36,8 @@ package final class RawFiles: Sendable {
     /// - Parameter name: of the file, which counts where inodes are given again and nothing else tells two files apart, as on FUSE; nil where
     ///   they never are.
     package func contains(_ file: FileIdentity, named name: String?) -> Bool {
-        known.withLock { known in
-            let files = known ?? read()
-            known = files
-            return files[file.inode, default: []].contains { one in
+        withIndex { index in
+            index.byInode[file.inode, default: []].contains { one in
                 guard one.file.isSame(as: file) else { return false }
                 let isSure = one.file.handle != nil && file.handle != nil || one.file.birth != nil && file.birth != nil
                 return isSure || name == nil || one.name == name
@@ -42,14 +45,28 @@ package final class RawFiles: Sendable {
         }
     }
 
-    private func read() -> [UInt64: [Known]] {
-        var files: [UInt64: [Known]] = [:]
+    /// What the last list has under a name, where that is one of these files: for one of which it can't be told now which file it is, as for a link.
+    package func volume(named name: String) -> Volume? {
+        withIndex { $0.byName[name] }
+    }
+
+    private func withIndex<Value>(_ body: (Index) -> Value) -> Value {
+        index.withLock { index in
+            let read = index ?? read()
+            index = read
+            return body(read)
+        }
+    }
+
+    private func read() -> Index {
+        var index = Index()
         for volume in volumes() where volume.definition.physical != nil {
             guard let file = volume.file, let format = volume.definition.target.format else { continue }
             // Else a guest would write an end of a vhd first, and the start of another image after the next refresh.
             guard VolumeFormat.unmarked.contains(format) else { continue }
-            files[file.inode, default: []].append(Known(name: volume.name, file: file))
+            index.byInode[file.inode, default: []].append(Known(name: volume.name, file: file))
+            index.byName[volume.name] = volume
         }
-        return files
+        return index
     }
 }

@@ -50,4 +50,12 @@ import Testing
         let header = RawFiles { [known] }.listed(.spanningFile(.qcow2), of: file, named: "w")
         #expect(header.format == .raw)
     }
+
+    @Test func `What isn't told by a file is known by its name, unless it was an image`() {
+        #expect(RawFiles { [listed(.raw)] }.volume(named: "v")?.file == file(7))
+        #expect(RawFiles { [listed(.raw)] }.volume(named: "w") == nil)
+        for other in [listed(.qcow2), listed(nil), listed(.raw, physical: nil)] {
+            #expect(RawFiles { [other] }.volume(named: "v") == nil)
+        }
+    }
 }
