@@ -29,6 +29,7 @@ extension GlusterPool {
         guard origin.volume.definition.backingStore == nil || (origin.pool as? GlusterPool)?.source == source else {
             throw refused(origin, "stands on a backing file, which its copy in another pool wouldn't find")
         }
+        try await requireWhole(origin, context)
         let isFull = plan.definition.allocation.map { $0 >= plan.capacity ?? 0 } ?? true
         return try await publish(name, plan, context) { staging throws(StorageError) in
             let file = staging.file
@@ -50,6 +51,17 @@ extension GlusterPool {
             guard let capacity = header.capacity, wanted > capacity else { return }
             try await grow(staging, name, header, to: wanted, context.renewed)
         }
+    }
+
+    /// Refuses an image that somebody has open: a guest changes its tables while they are read, and the copy has some of each.
+    ///
+    /// What has none, raw and LUKS, is copied as it is at each moment, as a disk is.
+    private func requireWhole(
+        _ origin: VolumeRequest.Origin, _ context: OperationContext
+    ) async throws(StorageError) {
+        guard let pool = origin.pool as? GlusterPool, ![.raw, "luks"].contains(listedFormat(origin.volume.definition))
+        else { return }
+        try await pool.requireUnused(origin.volume, context)
     }
 
     /// The header of a copy, whose origin's name tells whether it may be at the end.
@@ -153,7 +165,7 @@ extension GlusterPool {
             let isRaw = listedFormat(listed) == .raw
             let header = isRaw ? .spanningFile(.raw) : try await header(of: file, origin, context)
             let copied = Convertible(place: source.place(copy.path), header: header, size: size)
-            made = try await convert(name, plan, copied, origin, context)
+            made = try await convert(name, plan, copied, origin, context.renewed)
         } catch {
             throw await discard(copy, after: error, context)
         }

@@ -64,17 +64,58 @@ extension GlusterPool: VolumeData {
         let status = try await call(what, context) { _ throws(StorageError) in try file.status() }
         guard status.size > 0 else { return TransferSummary(bytes: 0, moved: 0) }
         if algorithm == .zero, status.isSparse {
-            try await call(what, context) { _ throws(StorageError) in
-                try FileEmptying.run("'\(file.uri.printable)'", length: status.size) { length throws(StorageError) in
-                    try file.truncate(to: length)
-                }
-                try file.sync()
-            }
+            try await empty(file, what, length: status.size, context)
             context.progress.report(done: ByteCount(status.size), total: ByteCount(status.size))
             return TransferSummary(bytes: ByteCount(status.size), moved: 0)
         }
         return try await GlusterAccess.transfer(file, size: status.size, named: volume.name)
             .wipe(algorithm, shownAs: "'\(file.uri.printable)'", in: context)
+    }
+
+    /// Has a file lose all that it has, and gives it its length back: for a caller that is cancelled too.
+    ///
+    /// - Throws: with what is left.
+    func empty(
+        _ file: GlusterFile, _ what: String, length: UInt64, _ context: OperationContext
+    ) async throws(StorageError) {
+        let emptying = Effect()
+        do throws(StorageError) {
+            try await call(what, context, emptying) { _ throws(StorageError) in
+                try FileEmptying.run("'\(file.uri.printable)'", length: length) { wanted throws(StorageError) in
+                    guard wanted == 0 else { return try file.refill(to: wanted, emptying) }
+                    try emptying.begin()
+                    try file.truncate(to: 0)
+                }
+                try file.sync()
+            }
+        } catch {
+            guard emptying.isAbandoned, emptying.hasBegun else { throw error }
+            throw await refill(file, what, length: length, after: error, context)
+        }
+    }
+
+    /// Gives a file its length back whose emptying was given up on.
+    ///
+    /// - Returns: the error, with what is left.
+    private func refill(
+        _ file: GlusterFile, _ what: String, length: UInt64, after error: StorageError, _ context: OperationContext
+    ) async -> StorageError {
+        let (filling, uri) = (Effect(), file.uri.printable)
+        do throws(StorageError) {
+            try await takeBack(what, context, filling) { _ throws(StorageError) in
+                try file.refill(to: length, filling)
+            }
+            guard filling.hasBegun else { return error }
+            return error.adding(
+                cause: StorageError(
+                    .invalidState, "'\(uri)' was emptied, and has its \(length) bytes again", subject: .path(uri)))
+        } catch let undo {
+            return error.adding(
+                cause: StorageError(
+                    undo.code,
+                    "'\(uri)' may be empty now: refresh the pool; 'sanctl volume resize' gives it its \(length) bytes back",
+                    subject: .path(uri), causes: [undo]))
+        }
     }
 
     private func open(

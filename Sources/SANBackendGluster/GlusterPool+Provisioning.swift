@@ -21,14 +21,13 @@ extension GlusterPool: VolumeEncryption {
         }
         if let origin = request.origin {
             let copy = try await makeCopy(name, plan, of: origin, context)
-            return .changed(try await inspect(copy, in: context.renewed))
+            return .changed(await inspect(made: copy, in: context))
         }
         try refuseLocalBacking(plan)
         let made: Volume
         switch plan.kind {
         case .folder:
-            try await makeFolder(name, plan, context)
-            return .changed(try await inspect(name, in: context.renewed))
+            made = try await makeFolder(name, plan, context)
         case .raw(let allocation):
             let capacity = try plan.requiredCapacity
             made = try await publish(name, plan, context) { staging throws(StorageError) in
@@ -43,28 +42,46 @@ extension GlusterPool: VolumeEncryption {
             throw StorageError(
                 .unsupported, "A \(plan.format) volume can only be copied from another one", subject: .volume(name))
         }
-        return .changed(try await inspect(made, in: context.renewed))
+        return .changed(await inspect(made: made, in: context))
+    }
+
+    /// Looks at what was just made.
+    ///
+    /// - Returns: where that fails, what is known of it, with the problem: whoever is told of a failure makes it again.
+    func inspect(made: Volume, in context: OperationContext) async -> Volume {
+        do throws(StorageError) {
+            return try await inspect(made, after: "made", in: context)
+        } catch {
+            var unseen = made
+            let uri = source.uri(of: made.name)
+            unseen.definition.type = made.definition.target.format == .directory ? .netdir : .network
+            unseen.definition.key = uri
+            unseen.definition.target.path = uri
+            unseen.problems.append(
+                Problem(
+                    code: error.code,
+                    message: "It was made, and couldn't be looked at after that: refresh the pool. \(error.message)",
+                    subject: .volume(made.name.printable)))
+            return unseen
+        }
     }
 
     private func makeFolder(
         _ name: String, _ plan: CreationPlan, _ context: OperationContext
-    ) async throws(StorageError) {
+    ) async throws(StorageError) -> Volume {
         let (source, permissions) = (source, plan.definition.target.permissions ?? Permissions())
-        try await call(
-            "the new folder", context,
-            leaving:
-                "'\(source.uri(of: name))' may still be made; it goes again where this process lives long enough",
-            undoing: { _, volume in
-                try? volume.removeFolder(source.path(of: name))  // the caller was told that it may stay
-            }
-        ) { volume throws(StorageError) in
+        let effect = naming(name)
+        return try await call("the new folder", context, effect) { volume throws(StorageError) in
             try Staging.refuse(name, of: source, on: volume)
             let path = source.path(of: name)
+            try effect.begin()
             try volume.makeFolder(path, mode: 0o700)
             do throws(StorageError) {
                 try volume.apply(permissions, defaultMode: 0o711, to: path)
+                return plan.made(size: 0, file: try volume.status(of: path).identity)
             } catch {
                 do throws(StorageError) {
+                    try effect.begin()
                     try volume.removeFolder(path)
                 } catch let undo {
                     throw error.adding(cause: undo)
@@ -72,6 +89,14 @@ extension GlusterPool: VolumeEncryption {
                 throw error
             }
         }
+    }
+
+    /// What gets its own name keeps it, also where that comes late: another host may use it by then.
+    private func naming(_ name: String) -> Effect {
+        let uri = source.uri(of: name)
+        return Effect(
+            possible: "'\(uri)' may still be made: refresh the pool",
+            certain: "'\(uri)' was made all the same: refresh the pool")
     }
 
     /// Has a file made under a name that no volume has, and then gives it its own.
@@ -86,16 +111,10 @@ extension GlusterPool: VolumeEncryption {
         do throws(StorageError) {
             try await fill(staging)
             // The data may have taken longer than the operation's deadline.
-            return try await call(
-                "the new file", context.renewed,
-                leaving:
-                    "'\(source.uri(of: name))' may still get its name; it loses it again where this process lives long enough",
-                undoing: { _, volume in
-                    try? staging.withdraw(name, on: volume)  // there is nobody to tell, and the caller was told of it
-                }
-            ) { volume throws(StorageError) in
+            let effect = naming(name)
+            return try await call("the new file", context.renewed, effect) { volume throws(StorageError) in
                 let status = try staging.file.status()
-                try staging.publish(as: name, permissions, on: volume)
+                try staging.publish(as: name, permissions, on: volume, effect)
                 return plan.made(size: status.size, file: status.identity)
             }
         } catch {
@@ -106,15 +125,18 @@ extension GlusterPool: VolumeEncryption {
     /// A file under a name that no volume has.
     func makeStaging(_ name: String, _ context: OperationContext) async throws(StorageError) -> Staging {
         let source = source
+        let effect = Effect(
+            possible:
+                "A file '\(source.uri(of: StagingName.beginning(for: name)))…' may still be made; the next refresh removes it"
+        )
         return try await call(
-            "the new file", context,
-            leaving:
-                "A file '\(source.uri(of: StagingName.beginning(for: name)))…' may still be made; the next refresh removes it",
+            "the new file", context, effect,
             undoing: { staging, volume in
                 try? staging.discard(on: volume)  // what is left is swept later
             }
         ) { volume throws(StorageError) in
-            try Staging(for: name, of: source, on: volume)
+            try effect.begin()
+            return try Staging(for: name, of: source, on: volume)
         }
     }
 
@@ -236,7 +258,8 @@ extension GlusterPool: VolumeEncryption {
     func withDraft<Value: Sendable>(
         _ context: OperationContext, _ body: (ImageDraft) async throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
-        let draft = try await ImageDraft.make(on: host, until: context.deadline)
+        // What it is for may have taken longer than the operation's deadline.
+        let draft = try await ImageDraft.make(on: host, until: context.renewed.deadline)
         let result: Result<Value, StorageError>
         do throws(StorageError) {
             result = .success(try await body(draft))
@@ -297,14 +320,16 @@ extension GlusterPool: VolumeEncryption {
         }
         let name = try StagingName.checked(volume.name)
         let source = source
-        return try await call(
-            "the file '\(name)'", context, leaving: "'\(source.uri(of: name))' may still be deleted: refresh the pool"
-        ) { connected throws(StorageError) in
+        let effect = Effect(
+            possible: "'\(source.uri(of: name))' may still be deleted: refresh the pool",
+            certain: "'\(source.uri(of: name))' was deleted all the same: refresh the pool")
+        return try await call("the file '\(name)'", context, effect) { connected throws(StorageError) in
             let path = source.path(of: name)
             do throws(StorageError) {
                 let status = try connected.status(of: path)
                 // A link is listed as what it leads to.
                 try source.compare(status.kind == .link ? try target(of: path, on: connected) : status, with: volume)
+                try effect.begin()
                 if status.kind == .folder { try connected.removeFolder(path) } else { try connected.remove(path) }
                 return .changed(())
             } catch  where error.code == .notFound {

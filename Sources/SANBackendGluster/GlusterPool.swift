@@ -38,26 +38,26 @@ public struct GlusterPool: ActivePool, VolumeInspection {
     /// Makes calls on the pool's volume, connecting to it first.
     ///
     /// - Parameters:
-    ///   - leaving: see ``OutstandingCalls/call(_:until:leaving:undoing:_:)``.
+    ///   - effect: see ``OutstandingCalls/call(_:until:_:undoing:_:)``.
     ///   - undoing: the same.
     func call<Value: Sendable>(
-        _ what: String, _ context: OperationContext, leaving: String? = nil,
+        _ what: String, _ context: OperationContext, _ effect: Effect? = nil,
         undoing: @escaping @Sendable (Value, GlusterVolume) -> Void = { _, _ in },
         _ body: @escaping @Sendable (GlusterVolume) throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
         let connection = try await connections.connection(to: source, until: context.deadline)
         return try await connection.call(
-            "\(what) of '\(source.uri)'", until: context.deadline, leaving: leaving, undoing: undoing, body)
+            "\(what) of '\(source.uri)'", until: context.deadline, effect, undoing: undoing, body)
     }
 
-    /// Makes calls that take back what a failed or cancelled step has left; see ``OutstandingCalls/takeBack(_:until:_:)``.
+    /// Makes calls that take back what a failed or cancelled step has left; see ``OutstandingCalls/takeBack(_:until:_:_:)``.
     func takeBack(
-        _ what: String, _ context: OperationContext,
+        _ what: String, _ context: OperationContext, _ effect: Effect? = nil,
         _ body: @escaping @Sendable (GlusterVolume) throws(StorageError) -> Void
     ) async throws(StorageError) {
         let deadline = context.renewed.deadline
         let connection = try await connections.connection(to: source, until: deadline)
-        try await connection.takeBack("\(what) of '\(source.uri)'", until: deadline, body)
+        try await connection.takeBack("\(what) of '\(source.uri)'", until: deadline, effect, body)
     }
 }
 

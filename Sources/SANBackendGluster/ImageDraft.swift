@@ -13,9 +13,10 @@ struct ImageDraft: Sendable {
     static func make(on host: HostRoot, until deadline: Deadline) async throws(StorageError) -> ImageDraft {
         let name = "sanctl-" + String(UInt64.random(in: 0...UInt64.max), radix: 16)
         let folder = try host.resolve("/var/tmp").appending(name)
-        try await withBlockingThread(named: "san-gluster", until: deadline, waitingFor: "a private folder") {
-            () throws(StorageError) in try LocalFolder(folder).create(mode: 0o700)
-        }
+        try await withBlockingThread(
+            named: "san-gluster", until: deadline, waitingFor: "a private folder",
+            { () throws(StorageError) in try LocalFolder(folder).create(mode: 0o700) },
+            abandoned: { _ in _ = unsafe san_file_remove(-1, folder.string, 1) })
         return ImageDraft(folder: folder, image: folder.appending("image"))
     }
 

@@ -7,7 +7,6 @@ import SANModel
 struct Staging: Sendable {
     let file: GlusterFile
     let path: String
-    private let identity: FileIdentity
     private let source: GlusterSource
 
     /// Makes the file, empty and private.
@@ -22,9 +21,8 @@ struct Staging: Sendable {
             let file = try volume.create(path)
             do throws(StorageError) {
                 try file.lock()
-                let identity = try file.status().identity
-                if try volume.status(of: path).identity == identity {
-                    (self.file, self.path, self.identity) = (file, path, identity)
+                if try volume.status(of: path).identity == file.status().identity {
+                    (self.file, self.path) = (file, path)
                     return
                 }
             } catch {
@@ -55,8 +53,11 @@ struct Staging: Sendable {
     /// Gives the file its owner and mode, and then its name.
     ///
     /// - Throws: `already_exists`.
-    func publish(as name: String, _ permissions: Permissions, on volume: GlusterVolume) throws(StorageError) {
+    func publish(
+        as name: String, _ permissions: Permissions, on volume: GlusterVolume, _ effect: Effect = Effect()
+    ) throws(StorageError) {
         try volume.apply(permissions, defaultMode: 0o600, to: path)
+        try effect.begin()
         do throws(StorageError) {
             // A rename would replace a file that has come in the meantime.
             try volume.link(path, as: source.path(of: name))
@@ -73,12 +74,6 @@ struct Staging: Sendable {
         } catch  where error.code == .notFound {
             return
         }
-    }
-
-    /// Takes the name back that the file has got.
-    func withdraw(_ name: String, on volume: GlusterVolume) throws(StorageError) {
-        let path = source.path(of: name)
-        if try volume.status(of: path).identity == identity { try volume.remove(path) }
     }
 
     /// Removes what a killed process has left.

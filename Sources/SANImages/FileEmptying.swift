@@ -5,11 +5,20 @@ package enum FileEmptying {
     /// - Parameters:
     ///   - file: as it is shown to users.
     ///   - setLength: sets the file's length, in bytes.
-    /// - Throws: what keeps it from being emptied; where it can't get its length back, not at a second try either, that it is empty now.
+    /// - Throws: what keeps it from being emptied, and that it may be empty where storage that has gone may have done it all the same; where it can't
+    ///   get its length back, not at a second try either, that it is empty now.
     package static func run(
         _ file: String, length: UInt64, setLength: (UInt64) throws(StorageError) -> Void
     ) throws(StorageError) {
-        try setLength(0)
+        do throws(StorageError) {
+            try setLength(0)
+        } catch {
+            guard [.unavailable, .timedOut, .backendFailure, .hostFailure].contains(error.code) else { throw error }
+            throw StorageError(
+                error.code,
+                "\(file) may be empty now: refresh the pool; 'sanctl volume resize' gives it its \(length) bytes back",
+                causes: [error])
+        }
         do throws(StorageError) {
             try setLength(length)
         } catch {

@@ -220,6 +220,21 @@ import Testing
         #expect(try await fixture.snapshot().volumes.map(\.name) == ["v"])
     }
 
+    @Test func `A copy that takes longer than the operation's deadline is converted all the same`() async throws {
+        let data = LocalEnds.pattern(1 << 20)
+        let origin = Volume(VolumeDefinition(name: "lun", capacity: ByteCount(UInt64(data.count))))
+        let context = GlusterFixture.context(deadline: .seconds(5))
+        var definition = GlusterFixture.definition("v", nil, allocation: 0, format: .qcow2)
+        definition.target.compat = "1.1"
+        let pool = BytesPool(bytes: data, until: context.deadline)
+        let volume = try await fixture.pool.createVolume(
+            VolumeRequest(definition, origin: .init(volume: origin, pool: pool)), in: context
+        ).value
+        #expect(volume.problems.isEmpty)
+        #expect(try await contents(of: volume) == data)
+        #expect(try await fixture.snapshot().volumes.map(\.name) == ["v"])
+    }
+
     @Test func `What a guest has written to a raw volume is data, also where it looks like an image`() async throws {
         let inner = fixture.local.appending("inner.qcow2")
         try await qemu(["create", "-q", "-f", "qcow2", inner.string, "1M"])
@@ -259,6 +274,8 @@ import Testing
             { _ = try await fixture.pool.wipe(raw, .zero, in: GlusterFixture.context()) },
             { _ = try await resize(raw, to: 512) },
             { _ = try await resize(image, to: 2 << 20) },
+            // Its tables may change while they are read.
+            { _ = try await create("copy", nil, .qcow2, from: .init(volume: image, pool: fixture.pool)) },
         ]
         for attempt in attempts {
             let error = await #expect(throws: StorageError.self) { try await attempt() }
@@ -266,6 +283,7 @@ import Testing
         }
         #expect(try await resize(raw, to: 2 << 20).definition.capacity == ByteCount(2 << 20))
         #expect(try await fixture.download(raw).count == 2 << 20)
+        _ = try await create("copy", nil, .raw, from: .init(volume: raw, pool: fixture.pool))
         #expect(guest.count == 2)
         guest = []
         #expect(try await resize(raw, to: 512).definition.capacity == 512)
@@ -275,6 +293,8 @@ import Testing
 /// A volume of bytes, as of a LUN.
 private struct BytesPool: VolumeData {
     let bytes: [UInt8]
+    /// When it gives them at the earliest.
+    var until: Deadline?
 
     func refresh(in context: OperationContext) async throws(StorageError) -> PoolSnapshot { PoolSnapshot() }
 
@@ -284,6 +304,7 @@ private struct BytesPool: VolumeData {
         _ volume: Volume, to sink: DataEnd, _ transfer: TransferRequest, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         do {
+            if let until { try await Task.sleep(until: until.instant, clock: .continuous) }
             try await Task.detached { _ = try sink.descriptor.writeAll(bytes) }.value
         } catch {
             throw StorageError(.hostFailure, "\(error)")

@@ -7,6 +7,12 @@ import Testing
 
 @testable import SANBackendGluster
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Bricks and servers that die or hang, on a server of their own.
 @Suite(.timeLimit(.minutes(5))) struct GlusterOutageServiceTests {
     private func pool(on server: GlusterDaemon) async throws -> GlusterPool {
@@ -53,14 +59,19 @@ import Testing
 
     // MARK: What is left
 
-    /// Where a brick hangs while a volume is made.
-    enum Step: CaseIterable { case staging, space, name, folder, deletion }
+    /// Where a brick hangs while a volume is made or changed.
+    enum Step: CaseIterable { case staging, space, name, folder, growth, emptying, deletion }
 
-    /// Has a step of a creation hang until its deadline, and the brick go on after that.
+    /// Has a step hang until its deadline.
     private func hang(at step: Step, _ pool: GlusterPool, _ server: GlusterDaemon) async throws -> StorageError? {
         let short = GlusterFixture.context(deadline: .milliseconds(300), patience: .milliseconds(300))
         let definition = GlusterFixture.definition("new", 4096, allocation: 0)
         let plan = try CreationPlan(VolumeRequest(definition))
+        let listed = try await pool.inspect("a", in: GlusterFixture.context())
+        let source = pool.source
+        let file = try await pool.call("a test", GlusterFixture.context()) { volume throws(StorageError) in
+            try source.openListed(listed, writing: true, on: volume)
+        }
         return await #expect(throws: StorageError.self) {
             switch step {
             case .staging, .folder:
@@ -73,16 +84,22 @@ import Testing
                     do { try server.pauseBrick(of: "v") } catch { throw StorageError(.hostFailure, "\(error)") }
                     if step == .space { try await pool.allocate(new: 0..<4096, of: staging.file, short) }
                 }
+            case .growth:
+                try server.pauseBrick(of: "v")
+                try await pool.setLength(of: file, "a", from: 4096, to: 8192, short)
+            case .emptying:
+                try server.pauseBrick(of: "v")
+                try await pool.empty(file, "the file", length: 4096, short)
             case .deletion:
-                let listed = try await pool.inspect("a", in: GlusterFixture.context())
                 try server.pauseBrick(of: "v")
                 _ = try await pool.deleteVolume(listed, deletingSnapshots: false, in: short)
             }
         }
     }
 
+    /// Whoever is told so must find no more changed later: another host may use the volume by then.
     @Test(arguments: Step.allCases)
-    func `A creation that a brick holds up says what may be left, and that goes when the brick goes on`(
+    func `What a brick holds up says what may come of it, and no more does when the brick goes on`(
         step: Step
     ) async throws {
         let server = try GlusterDaemon()
@@ -91,24 +108,113 @@ import Testing
         let error = try #require(try await hang(at: step, pool, server))
         #expect(error.code == .timedOut)
         let told = error.causes.map(\.message).joined()
+        var (names, length): ([String], UInt64) = ([".glusterfs", "a"], 4096)
         switch step {
         case .staging: #expect(told.contains("/v/.new.sanctl-…' may still be made; the next refresh removes it"))
-        case .space: #expect(told.contains("/v/.new.sanctl-") && told.contains("is left; the next refresh removes it"))
-        case .name: #expect(told.contains("/v/new' may still get its name") && told.contains("/v/.new.sanctl-"))
-        case .folder: #expect(told.contains("/v/new' may still be made"))
-        case .deletion: #expect(told.contains("/v/a' may still be deleted"))
+        case .space, .name:
+            #expect(told.contains("/v/.new.sanctl-") && told.contains("is left; the next refresh removes it"))
+            // It was to get its name after its mode.
+            #expect(!told.contains("may still be made"))
+        // They hang where they only look.
+        case .folder, .growth: #expect(told.isEmpty)
+        case .emptying:
+            #expect(told.contains("/v/a' may be empty now") && told.contains("gives it its 4096 bytes back"))
+            length = 0
+        case .deletion:
+            // The look may be answered by the client.
+            #expect(told.isEmpty || told.contains("/v/a' may still be deleted"))
+            if !told.isEmpty { names = [".glusterfs"] }
         }
         try server.resumeBrick(of: "v")
-        // No refresh removes it: the call that was out does when it comes back, or what waited for that.
+        // No refresh removes what has no name yet: the call that was out does when it comes back, or what waited for that.
         let deadline = Deadline.after(.seconds(60))
         var isBack = false
         while !isBack, !deadline.hasPassed {
             isBack = (try? await pool.call("a test", GlusterFixture.context()) { _ in }) != nil  // asked again
         }
-        let wanted = step == .deletion ? [".glusterfs"] : [".glusterfs", "a"]
-        var names: [String] = []
-        repeat { names = try LocalFolder(folder).names().sorted() } while names != wanted && !deadline.hasPassed
-        #expect(isBack && names == wanted)
+        var found: [String] = []
+        repeat { found = try LocalFolder(folder).names().sorted() } while found != names && !deadline.hasPassed
+        #expect(isBack && found == names)
+        guard names.contains("a") else { return }
+        var size: UInt64?
+        repeat { size = try LocalEnds.size(folder.appending("a")) } while size != length && !deadline.hasPassed
+        #expect(size == length)
+        guard step == .emptying else { return }
+        let emptied = try #require(try await recovered(pool).volumes.first)
+        _ = try await pool.resizeVolume(emptied, to: ResizeRequest(capacity: 4096), in: GlusterFixture.context())
+        #expect(try LocalEnds.size(folder.appending("a")) == 4096)
+    }
+
+    @Test func `A file that can't get its length back is told as empty`() async throws {
+        let server = try GlusterDaemon()
+        let pool = try await pool(on: server)
+        let (source, listed) = (pool.source, try await pool.inspect("a", in: GlusterFixture.context()))
+        let error = await #expect(throws: StorageError.self) {
+            try await pool.call("a test", GlusterFixture.context()) { volume throws(StorageError) in
+                let file = try source.openListed(listed, writing: true, on: volume)
+                try FileEmptying.run("'a'", length: 4096) { length throws(StorageError) in
+                    guard length > 0 else { return try file.truncate(to: 0) }
+                    do { try server.killBrick(of: "v") } catch { throw StorageError(.hostFailure, "\(error)") }
+                    try file.refill(to: length, Effect())
+                }
+            }
+        }
+        #expect(error?.code == .unavailable && error?.message.contains("is empty now") == true)
+        try server.restartBrick(of: "v")
+        let emptied = try #require(try await recovered(pool).volumes.first)
+        let folder = server.folder.appending("bricks").appending("v")
+        #expect(try LocalEnds.size(folder.appending("a")) == 0)
+        _ = try await pool.resizeVolume(emptied, to: ResizeRequest(capacity: 4096), in: GlusterFixture.context())
+        #expect(try LocalEnds.size(folder.appending("a")) == 4096)
+    }
+
+    @Test func `What can't be looked at after it was changed or made is told as done`() async throws {
+        let server = try GlusterDaemon()
+        let pool = try await pool(on: server)
+        let short = GlusterFixture.context(deadline: .milliseconds(300), patience: .milliseconds(300))
+        let listed = try await pool.inspect("a", in: GlusterFixture.context())
+        let plan = try CreationPlan(VolumeRequest(GlusterFixture.definition("new", 4096)))
+        try server.pauseBrick(of: "v")
+        let error = await #expect(throws: StorageError.self) {
+            _ = try await pool.inspect(listed, after: "resized", in: short)
+        }
+        #expect(error?.code == .timedOut)
+        #expect(error?.causes.map(\.message) == ["'a' was resized before that: refresh the pool"])
+        let made = await pool.inspect(made: plan.made(size: 4096, file: try #require(listed.file)), in: short)
+        #expect(made.problems.first?.message.contains("It was made, and couldn't be looked at") == true)
+        let uri = pool.source.uri(of: "new")
+        #expect(made.definition.key == uri && made.definition.target.path == uri && made.definition.type == .network)
+        #expect(made.definition.target.format == .raw && made.definition.physical == 4096 && made.file == listed.file)
+        try server.resumeBrick(of: "v")
+    }
+
+    /// A guest's disk that is reached by a link mustn't be judged anew by what the guest wrote to it (0007).
+    @Test func `A link that can't be followed stays what it was`() async throws {
+        let server = try GlusterDaemon()
+        let pool = try await pool(on: server)
+        let folder = server.folder.appending("bricks").appending("v")
+        #expect(symlink("a", folder.appending("link").string) == 0)
+        let listed = try #require(try await recovered(pool).volumes.first { $0.name == "link" })
+        #expect(listed.definition.target.format == .raw && listed.problems.isEmpty)
+        let source = pool.source
+        let connection = try await pool.connections.connection(to: source, until: .after(.seconds(60)))
+        let volume = connection.volume
+        let status = try await withUninterruptedThread(named: "test") { () throws(StorageError) in
+            try volume.status(of: source.path(of: "link"))
+        }
+        #expect(status.kind == .link)
+        try server.killBrick(of: "v")
+        let deadline = Deadline.after(.seconds(60))
+        var broken: Volume?
+        while broken?.problems.isEmpty != false, !deadline.hasPassed {
+            broken = try await withUninterruptedThread(named: "test") { () throws(StorageError) in
+                var reader = GlusterReader(volume: volume, source: source, raw: RawFiles { [listed] })
+                return reader.volume(of: .init(name: Array("link".utf8), status: status, object: nil))
+            }
+        }
+        #expect(broken?.problems.first?.code == .unavailable)
+        #expect(broken?.definition.target.format == .raw && broken?.file == listed.file)
+        #expect(broken?.definition.physical == 4096)
     }
 
     @Test func `A hung server is left for the next one in time`() async throws {

@@ -6,6 +6,12 @@ import Testing
 
 @testable import SANBackendGluster
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Calls that don't come back in time, and what is to follow them.
 @Suite(.timeLimit(.minutes(1))) struct OutstandingCallsTests {
     /// What a test sees, in order.
@@ -31,14 +37,15 @@ import Testing
     private let calls = OutstandingCalls(of: "gluster://h/v", grace: .milliseconds(20))
 
     /// A call that is out until the gate is opened, given up on.
-    private func lose(leaving: String? = nil, cancelling: Bool = true) async throws -> StorageError {
+    private func lose(_ effect: Effect, cancelling: Bool = true) async throws -> StorageError {
         let (log, gate, calls) = (log, gate, calls)
         let began = Event()
         let task = Task {
             try await calls.call(
-                "it", until: cancelling ? .never : .after(.milliseconds(20)), leaving: leaving,
+                "it", until: cancelling ? .never : .after(.milliseconds(20)), effect,
                 undoing: { (_: Int) in log.add("undone") }
-            ) {
+            ) { () throws(StorageError) in
+                try effect.begin()
                 began.signal()
                 gate.wait()
                 log.add("back")
@@ -52,8 +59,8 @@ import Testing
     }
 
     @Test(arguments: [true, false])
-    func `A lost call is undone when it comes back, and then what waits for it begins`(cancelling: Bool) async throws {
-        let error = try await lose(leaving: "What is left", cancelling: cancelling)
+    func `A lost call is undone when it comes back, and then what may come late begins`(cancelling: Bool) async throws {
+        let error = try await lose(Effect(possible: "What is left"), cancelling: cancelling)
         #expect(error.code == (cancelling ? .cancelled : .timedOut))
         #expect(error.causes.map(\.message) == ["What is left"])
         let (log, calls) = (log, calls)
@@ -64,29 +71,73 @@ import Testing
             try await calls.takeBack("the rest", until: .never) { log.add("taken back") }
         }
         #expect(late?.code == .timedOut)
+        // Another host may use by then what it would cut.
+        let cut = Effect()
+        let never = await #expect(throws: StorageError.self) {
+            try await calls.takeBack("the length", until: .never, cut) { log.add("cut") }
+        }
+        #expect(never?.code == .timedOut && cut.isAbandoned && !cut.hasBegun)
         gate.signal()
         #expect(await log.lines(3) == ["back", "undone", "taken back"])
         #expect(try await calls.call("more", until: .never) { 2 } == 2)
     }
 
-    @Test func `A lost call that comes back soon leaves nothing to be told`() async throws {
+    /// A call that is cancelled, and comes back while its caller still waits to hear of it.
+    private func comeBack(
+        _ effect: Effect, undoing: @escaping @Sendable (Int) -> Void = { _ in },
+        _ end: @escaping @Sendable () throws(StorageError) -> Int
+    ) async throws -> StorageError {
         let calls = OutstandingCalls(of: "gluster://h/v", grace: .seconds(60))
-        let (began, gate, undone) = (Event(), Event(), Event())
+        let (began, gate) = (Event(), Event())
         let task = Task {
-            try await calls.call("it", until: .never, leaving: "What is left", undoing: { (_: Int) in undone.signal() })
-            {
+            try await calls.call("it", until: .never, effect, undoing: undoing) { () throws(StorageError) in
                 began.signal()
                 gate.wait()
-                return 1
+                return try end()
             }
         }
         try await withUninterruptedThread(named: "test") { began.wait() }
         task.cancel()
         gate.signal()
         let result = await task.result
-        let error = #expect(throws: StorageError.self) { try result.get() }
-        #expect(error?.code == .cancelled && error?.causes.isEmpty == true)
+        return try #require(throws: StorageError.self) { try result.get() }
+    }
+
+    @Test func `A lost call that comes back soon leaves nothing to be told where it is undone`() async throws {
+        let undone = Event()
+        let effect = Effect(possible: "What is left")
+        try effect.begin()
+        let error = try await comeBack(effect, undoing: { _ in undone.signal() }) { 1 }
+        #expect(error.code == .cancelled && error.causes.isEmpty)
         try await withUninterruptedThread(named: "test") { undone.wait() }
+    }
+
+    @Test func `A lost call that ends well all the same is told, and how one fails`() async throws {
+        func effect() throws -> Effect {
+            let effect = Effect(possible: "It may be deleted", certain: "It was deleted")
+            try effect.begin()
+            return effect
+        }
+        let done = try await comeBack(try effect()) { 1 }
+        #expect(done.code == .cancelled && done.causes.map(\.message) == ["It was deleted"])
+        let failed = try await comeBack(try effect()) { () throws(StorageError) in
+            throw StorageError(.unavailable, "A brick is down")
+        }
+        #expect(failed.code == .cancelled && failed.causes.map(\.message) == ["A brick is down"])
+    }
+
+    /// Looking takes its time too: what follows is cut under whoever came to use it meanwhile.
+    @Test func `A step that a lost call has yet to make isn't made, and nothing is told of it`() async throws {
+        let (effect, log) = (Effect(possible: "It may be cut", certain: "It was cut"), log)
+        let error = try await comeBack(effect) { () throws(StorageError) in
+            // The caller's handler and this thread were begun at once.
+            while !effect.isAbandoned { sched_yield() }
+            defer { log.add(effect.hasBegun ? "cut" : "left") }
+            try effect.begin()
+            return 1
+        }
+        #expect(error.code == .cancelled && error.causes.isEmpty)
+        #expect(await log.lines(1) == ["left"])
     }
 
     @Test func `What takes something back isn't cancelled with its caller, and its failure is told`() async throws {
@@ -108,7 +159,7 @@ import Testing
         let (log, calls) = (log, calls)
         let task = Task {
             withUnsafeCurrentTask { $0?.cancel() }
-            try await calls.call("it", until: .never, leaving: "Nothing") { log.add("made") }
+            try await calls.call("it", until: .never, Effect(possible: "Nothing")) { log.add("made") }
         }
         let result = await task.result
         let error = #expect(throws: StorageError.self) { try result.get() }

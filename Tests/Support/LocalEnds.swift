@@ -40,6 +40,12 @@ public enum LocalEnds {
         }
     }
 
+    /// In bytes.
+    public static func size(_ path: FilePath) throws -> UInt64 {
+        let file = try FileDescriptor.open(path, .readOnly)
+        return try file.closeAfter { UInt64(try file.seek(offset: 0, from: .end)) }
+    }
+
     public static func reading(_ path: FilePath) throws -> DataEnd {
         DataEnd(descriptor: try .open(path, .readOnly), isSeekable: true, name: path.string)
     }

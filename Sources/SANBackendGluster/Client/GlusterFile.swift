@@ -74,18 +74,52 @@ final class GlusterFile: Sendable {
         try check(unsafe san_gluster_truncate(try file, size), cannot: "change the size of", uri)
     }
 
+    /// The length that it has on its bricks.
+    ///
+    /// For a second the client answers from what it has seen last (performance.md-cache), also where another one has changed the length since; a
+    /// flush brings what the brick says (seen with glusterfs 10.3, but for sharded files, whose lengths Gluster tells one client only).
+    func lengthNow() throws(StorageError) -> UInt64 {
+        try sync()
+        return try status().size
+    }
+
+    /// Makes it longer, unless somebody has made it as long already: nothing is cut.
+    ///
+    /// - Throws: `unsupported` where the bricks' file systems can't promise space.
+    func extend(to size: UInt64) throws(StorageError) {
+        guard size > 0 else { return }
+        try allocate(size - 1..<size)
+    }
+
     /// Takes a growth back, where the file is still as long as that has made it.
     ///
     /// - Throws: `invalid_state` where somebody has changed its length since.
-    func cutBack(from grown: UInt64, to old: UInt64) throws(StorageError) {
-        let size = try status().size
+    func cutBack(from grown: UInt64, to old: UInt64, _ effect: Effect) throws(StorageError) {
+        let size = try lengthNow()
         guard size == grown else {
             throw StorageError(
                 .invalidState,
                 "'\(uri.printable)' isn't cut back to \(old) bytes: somebody else has made it \(size) since it grew to \(grown)",
                 subject: .path(uri.printable))
         }
+        try effect.begin()
         try truncate(to: old)
+    }
+
+    /// Gives a file that was emptied its length back, where it has none.
+    ///
+    /// - Throws: `invalid_state` where somebody has given it another one.
+    func refill(to length: UInt64, _ effect: Effect) throws(StorageError) {
+        let size = try lengthNow()
+        guard size != length else { return }
+        guard size == 0 else {
+            throw StorageError(
+                .invalidState,
+                "'\(uri.printable)' doesn't get its \(length) bytes back: somebody else has made it \(size) since it was emptied",
+                subject: .path(uri.printable))
+        }
+        try effect.begin()
+        try truncate(to: length)
     }
 
     func allocate(_ range: Range<UInt64>) throws(StorageError) {

@@ -30,6 +30,19 @@ final class OutstandingCalls: Sendable {
         }
     }
 
+    /// What has become of a call that failed, or that nobody waited for any more.
+    private final class Outcome: Sendable {
+        private let state = Mutex<Result<Void, StorageError>?>(nil)
+
+        var result: Result<Void, StorageError>? { state.withLock { $0 } }
+
+        var failure: StorageError? {
+            if case .failure(let error) = result { error } else { nil }
+        }
+
+        func note(_ result: Result<Void, StorageError>) { state.withLock { $0 = result } }
+    }
+
     private let uri: String
     /// How long a lost call may take to come back before its caller is told that it hasn't: most only end what they are at.
     private let grace: Duration
@@ -44,46 +57,69 @@ final class OutstandingCalls: Sendable {
     ///
     /// - Parameters:
     ///   - what: what is waited for, for messages.
-    ///   - leaving: what may still become of a call that didn't come back, for the error's cause.
-    ///   - undoing: gets what a lost call has made, when it comes back, to undo that.
+    ///   - effect: what it changes, for the cause of the error of a call that is given up on.
+    ///   - undoing: gets what a lost call has made, when it comes back, to undo that: only what nobody else can have come to use.
     /// - Throws: `busy` while an earlier call is out, `timed_out`, `cancelled`, and what `body` throws.
     func call<Value: Sendable>(
-        _ what: String, until deadline: Deadline, leaving: String? = nil,
+        _ what: String, until deadline: Deadline, _ effect: Effect? = nil,
         undoing: @escaping @Sendable (Value) -> Void = { _ in },
         _ body: @escaping @Sendable () throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
         try refuseWhileLost()
         let id = state.withLock { $0.next() }
+        let outcome = Outcome()
         do throws(StorageError) {
             return try await run(
-                what, id, until: deadline, startedBy: { self.begin(id, what, $0) }, undoing: undoing, body)
+                what, id, until: deadline, outcome, startedBy: { self.begin(id, what, $0) }, undoing: undoing, body)
         } catch {
-            guard giveUp(id), let leaving else { throw error }
-            do throws(StorageError) {
-                try await takeBack(what, until: .after(grace)) {}
-            } catch let late {
-                throw error.adding(cause: StorageError(late.code, leaving, subject: .path(uri.printable)))
-            }
-            throw error
+            guard outcome.failure != error else { throw error }
+            effect?.abandon()
+            let isOut = giveUp(id)
+            guard let effect else { throw error }
+            throw await self.error(error, with: effect, of: what, isOut: isOut, outcome)
+        }
+    }
+
+    /// The error of a call that was given up on, with what has become of it, or may.
+    private func error(
+        _ error: StorageError, with effect: Effect, of what: String, isOut: Bool, _ outcome: Outcome
+    ) async -> StorageError {
+        guard effect.hasBegun, (effect.possible ?? effect.certain) != nil else { return error }
+        if isOut {
+            try? await takeBack(what, until: .after(grace)) {}  // the outcome tells whether it is back
+        }
+        func told(_ code: StorageError.Code, _ text: String?) -> StorageError {
+            guard let text else { return error }
+            return error.adding(cause: StorageError(code, text, subject: .path(uri.printable)))
+        }
+        switch outcome.result {
+        case nil: return told(.timedOut, effect.possible)
+        case .success: return told(.invalidState, effect.certain)
+        // It was kept from its next step.
+        case .failure(let late) where late.code == .cancelled: return error
+        case .failure(let late): return error.adding(cause: late)
         }
     }
 
     /// Makes a call that takes back what earlier ones did, also for a caller that is cancelled.
     ///
-    /// While calls are out it begins when they have come back, whether anybody still waits for it or not.
+    /// While calls are out it begins when they have come back.
     ///
-    /// - Throws: `timed_out` where it is still to come, and what `body` throws.
+    /// - Parameter effect: nil where it may come late; else it isn't begun where nobody waits for it any more.
+    /// - Throws: `timed_out` where it is still to come, or isn't made any more, and what `body` throws.
     func takeBack(
-        _ what: String, until deadline: Deadline, _ body: @escaping @Sendable () throws(StorageError) -> Void
+        _ what: String, until deadline: Deadline, _ effect: Effect? = nil,
+        _ body: @escaping @Sendable () throws(StorageError) -> Void
     ) async throws(StorageError) {
         let result: Result<Void, StorageError> = await Task {
             let (id, isLate) = state.withLock { ($0.next(), $0.firstLost != nil) }
             do throws(StorageError) {
                 return .success(
                     try await run(
-                        what, id, until: isLate ? min(deadline, .after(grace)) : deadline,
-                        startedBy: { self.beginWhenBack(id, what, $0) }, undoing: { _ in }, body))
+                        what, id, until: isLate ? min(deadline, .after(grace)) : deadline, Outcome(),
+                        startedBy: { self.beginWhenBack(id, what, effect, $0) }, undoing: { _ in }, body))
             } catch {
+                effect?.abandon()
                 _ = giveUp(id)
                 return .failure(error)
             }
@@ -92,7 +128,7 @@ final class OutstandingCalls: Sendable {
     }
 
     private func run<Value: Sendable>(
-        _ what: String, _ id: UInt64, until deadline: Deadline,
+        _ what: String, _ id: UInt64, until deadline: Deadline, _ outcome: Outcome,
         startedBy start: (@escaping @Sendable () -> Void) -> Void, undoing: @escaping @Sendable (Value) -> Void,
         _ body: @escaping @Sendable () throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
@@ -103,11 +139,13 @@ final class OutstandingCalls: Sendable {
                 do throws(StorageError) {
                     return try body()
                 } catch {
+                    outcome.note(.failure(error))
                     self.end(id)
                     throw error
                 }
             },
             abandoned: { value in
+                outcome.note(.success(()))
                 undoing(value)
                 self.end(id)
             })
@@ -131,10 +169,14 @@ final class OutstandingCalls: Sendable {
         OneShotThread.start(name: "san-gluster", body)
     }
 
-    private func beginWhenBack(_ id: UInt64, _ what: String, _ body: @escaping @Sendable () -> Void) {
+    private func beginWhenBack(
+        _ id: UInt64, _ what: String, _ effect: Effect?, _ body: @escaping @Sendable () -> Void
+    ) {
         let isFree = state.withLock { state in
             guard state.firstLost != nil else { return true }
-            state.waiting.append { self.begin(id, what, body) }
+            state.waiting.append {
+                if effect?.isAbandoned != true { self.begin(id, what, body) }
+            }
             return false
         }
         if isFree { begin(id, what, body) }
