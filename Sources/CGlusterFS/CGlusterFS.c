@@ -134,6 +134,8 @@ int san_gluster_status_of(
     errno = 0;
     int code = follows ? gfapi.glfs_stat(connection, path, &raw) : gfapi.glfs_lstat(connection, path, &raw);
     if (code < 0) return result(code);
+    // It answers so for "/" where the brick doesn't answer it (glfs_resolve_at, 10.3).
+    if (!raw.st_mode) return errno > 0 ? -errno : -ENOTCONN;
     take(&raw, status);
     return 0;
 }

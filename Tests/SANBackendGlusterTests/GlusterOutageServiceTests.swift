@@ -43,6 +43,30 @@ import Testing
         #expect(try await recovered(pool).volumes.map(\.name) == ["a"])
     }
 
+    /// libgfapi says that it has looked at "/", and has nothing of it (glusterfs 10.3); for a second the client answers itself.
+    @Test func `The root of a volume whose brick is down isn't taken for something else than a folder`() async throws {
+        let server = try GlusterDaemon()
+        let pool = try await pool(on: server)
+        let volume = try await pool.connections.connection(to: pool.source, until: .after(.seconds(60))).volume
+        try server.killBrick(of: "v")
+        let deadline = Deadline.after(.seconds(60))
+        var error: StorageError?
+        while error == nil, !deadline.hasPassed {
+            do throws(StorageError) {
+                let kind = try await withUninterruptedThread(named: "test") { () throws(StorageError) in
+                    try volume.status(of: "/", following: true).kind
+                }
+                guard kind == .folder else {
+                    Issue.record("It was taken for something else")
+                    return
+                }
+            } catch let down {
+                error = down
+            }
+        }
+        #expect(error?.code == .unavailable)
+    }
+
     @Test func `A hung brick costs one deadline, and later calls nothing`() async throws {
         let server = try GlusterDaemon()
         let pool = try await pool(on: server)
