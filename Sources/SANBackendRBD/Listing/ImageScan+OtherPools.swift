@@ -6,24 +6,24 @@ extension ImageScan {
     /// For how long a pool may say nothing.
     private static let silence: Duration = .seconds(5)
 
-    /// A pool and namespace.
-    struct Place: Sendable, Hashable {
-        var pool: Int64
-        var namespace: String
-
+    enum Place: Sendable, Hashable {
+        case pool(Int64, namespace: String)
         /// What an image that is moved between pools stands on isn't told by its header.
-        static let anywhere = Place(pool: -1, namespace: "")
+        case anywhere
+        /// Where the data of an image is that isn't listed, such as one in the trash: nobody has asked.
+        case data(of: String)
     }
 
     /// Ends what ``run()`` began: looks at the beginnings that are left, where each pool answers.
     func read(_ unread: Unread, _ findings: [Finding]) async -> [Finding] {
         let all = unread.objects + unread.opened + unread.clones.map(\.index)
         guard !all.isEmpty else { return findings }
-        let parents = Dictionary(
-            findings.map { ($0.image.id, $0.parent) }, uniquingKeysWith: { first, _ in first })
+        let headers = Dictionary(
+            findings.map { ($0.image.id, try? $0.header.get()) },  // what has none is as if it weren't listed
+            uniquingKeysWith: { first, _ in first })
         let clones = Dictionary(unread.clones.map { ($0.index, $0.parent) }, uniquingKeysWith: { first, _ in first })
         let (objects, opened) = (Set(unread.objects), Set(unread.opened))
-        let questions = Dictionary(grouping: all) { places(of: findings[$0], parents) }
+        let questions = Dictionary(grouping: all) { places(of: findings[$0], headers) }
         let answers = await Inquiry<Result<ImageLUKS?, StorageError>>.run(
             questions, patience: min(ImageScan.silence, deadline.remaining / 2), until: deadline.part(3, of: 4)
         ) { indices, heard, note throws(StorageError) in
@@ -52,22 +52,25 @@ extension ImageScan {
     }
 
     /// Where else than in the connection's place that is what an image begins with.
-    private func places(of finding: Finding, _ parents: [String: ImageHeader.Parent?]) -> Set<Place> {
+    private func places(of finding: Finding, _ headers: [String: ImageHeader?]) -> Set<Place> {
         guard case .success(let header) = finding.header else { return [] }
-        var places: Set<Place> = header.features.contains(.migrating) ? [.anywhere] : []
-        if let pool = header.dataPool { places.insert(Place(pool: pool, namespace: connection.source.namespace)) }
+        var places: Set<Place> = []
+        var next: ImageHeader? = header
         // As long as its parents are in this list theirs are known; librbd has no more than 16 of them.
-        var parent = header.parent
-        for _ in 0..<16 {
-            guard let image = parent else { break }
-            let place = Place(pool: image.pool, namespace: image.namespace)
-            if place != here { places.insert(place) }
-            parent = place == here ? parents[image.image] ?? nil : nil
+        for _ in 0...16 {
+            guard let header = next else { break }
+            if header.features.contains(.migrating) { places.insert(.anywhere) }
+            if let pool = header.dataPool { places.insert(.pool(pool, namespace: connection.source.namespace)) }
+            guard let parent = header.parent else { break }
+            guard parent.pool == connection.poolID, parent.namespace == connection.source.namespace else {
+                places.insert(.pool(parent.pool, namespace: parent.namespace))
+                break
+            }
+            next = headers[parent.image] ?? nil
+            if next == nil { places.insert(.data(of: parent.image)) }
         }
         return places
     }
-
-    private var here: Place { Place(pool: connection.poolID, namespace: connection.source.namespace) }
 
     // MARK: Paths
 
@@ -105,9 +108,9 @@ extension ImageScan {
         of images: [ParentImage], found: (_ index: Int, _ path: String) -> Void
     ) throws(StorageError) {
         guard let id = images.first?.pool else { return }
-        let pool = id == here.pool ? connection.source.pool : connection.poolName(of: id)
+        let pool = id == connection.poolID ? connection.source.pool : connection.poolName(of: id)
         for (index, image) in images.enumerated() { found(index, image.path(in: pool)) }
-        let named = images.indices.filter { images[$0].namespace == here.namespace }
+        let named = images.indices.filter { images[$0].namespace == connection.source.namespace }
         try connection.imageNames(of: named.map { images[$0].image }, pool: id) { index, name in
             found(named[index], images[named[index]].path(in: pool, named: name))
         }
@@ -117,7 +120,8 @@ extension ImageScan {
     private func known(_ findings: [Finding]) -> [ParentImage: String] {
         Dictionary(
             findings.map { finding in
-                let image = ParentImage(pool: here.pool, namespace: here.namespace, image: finding.image.id)
+                let image = ParentImage(
+                    pool: connection.poolID, namespace: connection.source.namespace, image: finding.image.id)
                 return (image, image.path(in: connection.source.pool, named: finding.image.name))
             }, uniquingKeysWith: { first, _ in first })
     }
