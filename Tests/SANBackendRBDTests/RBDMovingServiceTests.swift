@@ -88,6 +88,55 @@ import Testing
         }
     }
 
+    @Test("in a pool that is mirrored as a whole the remedy of a refused deletion is one that works there")
+    func tellsHowMirroringEnds() async throws {
+        let (cluster, place) = (fixture.cluster, "whole-\(fixture.namespace)")
+        try await withThread {
+            try cluster.ceph("osd", "pool", "create", place, "1")
+            try cluster.ceph("osd", "pool", "application", "enable", place, "rbd")
+            try cluster.rbd("mirror", "pool", "enable", place, "image")
+            try cluster.rbd("create", "--size=8M", "\(place)/snapshots")
+            try cluster.rbd("mirror", "image", "enable", "\(place)/snapshots", "snapshot")
+            try cluster.rbd("mirror", "pool", "enable", place, "pool")
+            try cluster.rbd("create", "--size=8M", "--image-feature=exclusive-lock,journaling", "\(place)/journal")
+        }
+        try await fixture.withPool(fixture.definition(of: place)) { pool in
+            let context = fixture.context()
+            for volume in try await pool.refresh(in: context).volumes {
+                let path = "\(place)/\(volume.name)"
+                let remedies =
+                    volume.name == "journal"
+                    ? [["feature", "disable", path, "journaling"]]
+                    : [["mirror", "pool", "enable", place, "image"], ["mirror", "image", "disable", path]]
+                for refused in [
+                    await #expect(
+                        throws: StorageError.self,
+                        performing: { _ = try await pool.moveToTrash(volume, keeping: .zero, in: context) }),
+                    await #expect(
+                        throws: StorageError.self,
+                        performing: {
+                            _ = try await pool.deleteVolume(volume, deletingSnapshots: true, in: context)
+                        }),
+                ] {
+                    #expect(refused?.code == .invalidState)
+                    for remedy in remedies {
+                        #expect(refused?.message.contains("'rbd \(remedy.joined(separator: " "))'") == true)
+                    }
+                }
+                try await withThread {
+                    for remedy in remedies {
+                        switch remedy.count {
+                        case 3: try cluster.rbd(remedy[0], remedy[1], remedy[2])
+                        case 4: try cluster.rbd(remedy[0], remedy[1], remedy[2], remedy[3])
+                        default: try cluster.rbd(remedy[0], remedy[1], remedy[2], remedy[3], remedy[4])
+                        }
+                    }
+                }
+                #expect(try await pool.deleteVolume(volume, deletingSnapshots: true, in: context).isChanged)
+            }
+        }
+    }
+
     @Test(
         "a mirrored image is changed where it is the primary, nowhere else, and isn't deleted with its copies",
         arguments: ["journal", "snapshot"])
@@ -122,7 +171,8 @@ import Testing
             for (verb, refusal) in await refusals(primary, pool) {
                 let isGone = ["trash", "delete"].contains(verb)
                 #expect(refusal?.code == (isGone ? .invalidState : nil), "\(verb)")
-                #expect(!isGone || refusal?.message.contains("'rbd mirror image disable'") == true, "\(verb)")
+                let remedy = "'rbd mirror image disable \(place)/primary'"
+                #expect(!isGone || refusal?.message.contains(remedy) == true, "\(verb)")
             }
             _ = try await withThread { try cluster.rbd("mirror", "image", "disable", "\(place)/primary") }
             #expect(try await pool.deleteVolume(primary, deletingSnapshots: true, in: fixture.context()).isChanged)

@@ -24,6 +24,7 @@
     X(rados_ioctx_destroy) \
     X(rados_ioctx_get_id) \
     X(rados_ioctx_set_namespace) \
+    X(rados_set_pool_full_try) \
     X(rados_ioctx_pool_stat) \
     X(rados_create_read_op) \
     X(rados_release_read_op) \
@@ -34,7 +35,11 @@
     X(rados_aio_create_completion2) \
     X(rados_aio_wait_for_complete) \
     X(rados_aio_get_return_value) \
-    X(rados_aio_release)
+    X(rados_aio_release) \
+    X(rados_create_write_op) \
+    X(rados_release_write_op) \
+    X(rados_write_op_create) \
+    X(rados_write_op_operate)
 
 #define SAN_RBD_FUNCTIONS(X) \
     X(rbd_version) \
@@ -96,6 +101,7 @@
     X(rbd_snap_set_by_id) \
     X(rbd_flatten_with_progress) \
     X(rbd_mirror_image_get_info) \
+    X(rbd_mirror_mode_get) \
     X(rbd_mirror_image_get_info_cleanup) \
     X(rbd_trash_move) \
     X(rbd_trash_get) \

@@ -22,9 +22,22 @@ extension OpenImage {
         guard try mirroring() == nil else {
             throw StorageError(
                 .invalidState,
-                "The image '\(name.printable)' is mirrored, and its copies in other clusters would go with it: end that first, with 'rbd mirror image disable'",
+                "The image '\(name.printable)' is mirrored, and its copies in other clusters would go with it: end that first, with \(try mirroringEnds())",
                 subject: .volume(name.printable))
         }
+    }
+
+    /// Where all of a pool is mirrored, no image is let go by itself (EINVAL): what has the feature is, and what lost it isn't any more (16.2).
+    private func mirroringEnds() throws(StorageError) -> String {
+        let (path, place) = (connection.source.path(of: name).printable, connection.source.place)
+        var mode = RBD_MIRROR_MODE_IMAGE
+        // Who may not ask has the usual one.
+        _ = unsafe CephLibrary.functions.rbd_mirror_mode_get(connection.ioContext, &mode)
+        guard mode == RBD_MIRROR_MODE_POOL else { return "'rbd mirror image disable \(path)'" }
+        guard try features().contains(.journaling) else {
+            return "'rbd mirror pool enable \(place) image' and 'rbd mirror image disable \(path)'"
+        }
+        return "'rbd feature disable \(path) journaling', as all of '\(place)' is mirrored"
     }
 
     /// A commit needs the execution before it, and an abort loses what was written meanwhile (librbd 16.2).
