@@ -99,12 +99,20 @@ extension ClusterConnection {
         try call.proceed(
             leaving: StorageError(
                 .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
-        let result = unsafe call.withArgument { argument in
-            unsafe CephLibrary.functions.rbd_remove_with_progress(ioContext, name, LongCall.callback, argument)
+        func removal() -> Int32 {
+            unsafe call.withArgument { argument in
+                unsafe CephLibrary.functions.rbd_remove_with_progress(ioContext, name, LongCall.callback, argument)
+            }
+        }
+        var result = removal()
+        if CephFailure(result).errno == .noSuchFileOrDirectory {
+            guard try isThere(volume) else { return false }
+            try makeTrash()
+            result = removal()
         }
         guard result < 0 else { return true }
         let failure = CephFailure(result)
-        guard failure.errno != .noSuchFileOrDirectory else { return false }
+        if failure.errno == .noSuchFileOrDirectory, try !isThere(volume) { return false }
         let error = removalFailure(failure, of: shown)
         do throws(StorageError) {
             try noteBegun(volume, failure, call)
@@ -112,6 +120,12 @@ extension ClusterConnection {
             throw error.adding(cause: question)
         }
         throw error
+    }
+
+    /// Whether an image still has its name, and no other one has it.
+    func isThere(_ volume: Volume) throws(StorageError) -> Bool {
+        let ids = try imageIDs(of: volume.name)
+        return !ids.isEmpty && ids.allSatisfy { $0 == volume.image?.id }
     }
 
     /// Whether an image that was just removed is in the trash, as the option `rbd_move_to_trash_on_remove` of the pool has it.
@@ -157,7 +171,9 @@ extension ClusterConnection {
         case .tooManyLinks:
             return refused(
                 .busy, "The image '\(shown)' belongs to a group: take it out first, with 'rbd group image remove'")
-        default: return failure.error(cannot: "delete the image '\(shown)'").about(.volume, shown)
+        case .noSuchFileOrDirectory:
+            return refused(.backendFailure, "The cluster finds no image '\(shown)' to delete, and still has its name")
+        default: return failure.error(cannot: "delete the image '\(shown)'", in: source).about(.volume, shown)
         }
     }
 }

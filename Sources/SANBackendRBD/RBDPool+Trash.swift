@@ -40,7 +40,7 @@ extension RBDPool: VolumeTrash {
                 try image.refuseGrouped()
                 return (try image.sizeAndOrder().size, try image.snapshots().count)
             }()
-            try connection.moveToTrash(name, keeping: seconds)
+            try connection.moveToTrash(volume, keeping: seconds)
             guard var moved = try connection.trash().first(where: { $0.id == volume.image?.id }) else {
                 throw StorageError(
                     .invalidState,

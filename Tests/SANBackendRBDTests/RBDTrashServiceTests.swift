@@ -103,8 +103,12 @@ import Testing
             #expect(refused?.code == .busy && refused?.causes.isEmpty == true)
             let connection = try await pool.connections.connection(to: pool.source, in: context)
             try await withThread { try connection.refuseRestore(of: snapped) }
-            #expect(await purge()?.code == .busy)
             #expect(await code { _ = try await pool.restore(snapped, as: "used", in: context) } == .invalidState)
+            // Nor does a mark of one that was killed before it was refused lock anybody out.
+            let again = await purge()
+            #expect(again?.code == .busy && again?.causes.isEmpty == true)
+            let back = try await pool.restore(snapped, as: "used", in: context)
+            #expect(back.image == used.image && back.snapshots == 1)
         }
     }
 
@@ -120,15 +124,28 @@ import Testing
             #expect(back.definition.imageSettings?.metadata.isEmpty == true)
             let trashed = try await pool.moveToTrash(back, keeping: .zero, in: context)
             let connection = try await pool.connections.connection(to: pool.source, in: context)
-            let note = PurgeNote()
+            let note = PurgeNote(on: trashed.id)
             try await withThread { try connection.set(note, on: trashed) }
             let refused = await #expect(throws: StorageError.self) {
                 _ = try await pool.restore(trashed, as: "used", in: context)
             }
             #expect(refused?.code == .invalidState && refused?.message.contains("may lack data") == true)
             // A later one, which is refused, takes back its own note and not that one, which may be at work.
-            #expect(await code { try await pool.purge(trashed, isForced: false, in: context) } == .busy)
+            let busy = await #expect(throws: StorageError.self) {
+                try await pool.purge(trashed, isForced: false, in: context)
+            }
+            #expect(busy?.code == .busy && busy?.causes.count == 1)
+            #expect(busy?.causes.first?.message.contains("'rbd trash restore --image-id \(trashed.id)'") == true)
             #expect(try await withThread { try connection.isPurgeNoted(on: trashed) })
+            // And locks nobody out: the image is whole, and librbd restores it.
+            let (cluster, id, spec) = (fixture.cluster, trashed.id, fixture.spec("used"))
+            try await fixture.rbd(
+                "trash", "restore", "--pool=rbd", "--namespace=\(fixture.namespace)", "--image-id=\(id)")
+            let keys = try await withThread { try cluster.rbd("image-meta", "list", spec) }
+            let key = try #require(keys.firstMatch(of: /sanctl\.purge\.[0-9a-f]+\.[0-9a-f]+/)).output
+            #expect(key.hasPrefix("sanctl.purge.\(id)."))
+            let again = try await pool.moveToTrash(back, keeping: .zero, in: context)
+            #expect(await code { _ = try await pool.restore(again, as: "used", in: context) } == .invalidState)
             try await withThread { try connection.remove(note, from: trashed) }
             #expect(try await withThread { try !connection.isPurgeNoted(on: trashed) })
             // Nor where the header is gone: none is made.
@@ -136,6 +153,98 @@ import Testing
             try await withThread { try connection.set(note, on: gone) }
             #expect(try await withThread { try !connection.isPurgeNoted(on: gone) })
             #expect(await code { try await pool.purge(gone, isForced: false, in: context) } == .notFound)
+        }
+    }
+
+    @Test("a purge in a group's way leaves the image as it was, and an entry that is gone gets no note")
+    func leavesImagesWhole() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            try await fixture.rbd("group", "create", fixture.spec("g"))
+            try await fixture.rbd("group", "image", "add", fixture.spec("g"), fixture.spec("v"))
+            try await fixture.rbd("trash", "move", fixture.spec("v"))
+            let trashed = try #require(try await pool.trash(in: context).first)
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            try await withThread { try connection.refuseRestore(of: trashed) }
+            let refused = await #expect(throws: StorageError.self) {
+                try await pool.purge(trashed, isForced: false, in: context)
+            }
+            #expect(refused?.code == .busy && refused?.causes.isEmpty == true)
+            let back = try await pool.restore(trashed, as: "v", in: context)
+            #expect(back.image == volume.image)
+            #expect(await code { try await pool.purge(trashed, isForced: false, in: context) } == .notFound)
+            #expect(try await withThread { try !connection.isPurgeNoted(on: trashed) })
+        }
+    }
+
+    @Test("a clone of an image with a purge's note has the note's metadata, and isn't taken for purged")
+    func tellsClonesApart() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let base = try await fixture.create("base", 4 << 20, in: pool)
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            let noted = TrashedVolume(id: try #require(base.image?.id), name: "base")
+            try await withThread { try connection.set(PurgeNote(on: noted.id), on: noted) }
+            try await fixture.rbd("snap", "create", fixture.spec("base") + "@s")
+            try await fixture.rbd(
+                "clone", "--rbd-default-clone-format=2", fixture.spec("base") + "@s", fixture.spec("clone"))
+            let clone = try await pool.inspect(Volume(VolumeDefinition(name: "clone")), in: context)
+            #expect(clone.definition.imageSettings?.metadata.keys.contains { $0.hasPrefix("sanctl.purge.") } == true)
+            let trashed = try await pool.moveToTrash(clone, keeping: .zero, in: context)
+            #expect(try await pool.restore(trashed, as: "clone", in: context).image == clone.image)
+        }
+    }
+
+    @Test("a move to the trash that was stopped before its last step is ended, one that has more to do isn't")
+    func endsMoves() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            let trashed = try await pool.moveToTrash(volume, keeping: .zero, in: context)
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            func set(_ state: TrashObject.State) async throws {
+                let outcome = try await withThread {
+                    connection.askTrash(TrashObject.stateCall(trashed.id, state, formerly: .normal)).result
+                }
+                #expect(outcome == 0)
+            }
+            try await set(.moving)
+            let back = try await pool.restore(trashed, as: "v", in: context)
+            #expect(back.image == volume.image)
+            _ = try await pool.moveToTrash(back, keeping: .zero, in: context)
+            try await set(.restoring)
+            let restoring = await #expect(throws: StorageError.self) {
+                try await pool.purge(trashed, isForced: false, in: context)
+            }
+            #expect(restoring?.code == .invalidState && restoring?.message.contains("A restore of") == true)
+            let again = try await pool.restore(trashed, as: "v", in: context)
+            _ = try await pool.moveToTrash(again, keeping: .zero, in: context)
+            try await set(.moving)
+            try await pool.purge(trashed, isForced: false, in: context)
+            #expect(try await pool.trash(in: context).isEmpty)
+            // As `trash_add` of the class leaves it, before the image loses its name.
+            let listed = try await fixture.create("listed", 4 << 20, in: pool)
+            let entry = TrashedVolume(id: try #require(listed.image?.id), name: "listed")
+            let name = [UInt8].ceph(UInt64(6)).prefix(4) + Array("listed".utf8)
+            let fields = [0] + name + .ceph(0 as UInt64) + .ceph(0 as UInt64) + [TrashObject.State.moving.rawValue]
+            let input = [UInt8].ceph(entry.id) + [2, 1] + [UInt8].ceph(UInt64(fields.count)).prefix(4) + fields
+            let added = try await withThread {
+                connection.askTrash(ClassCalls.Call(method: "trash_add", input: input, limit: 16)).result
+            }
+            #expect(added == 0)
+            for refused in [
+                await #expect(
+                    throws: StorageError.self, performing: { _ = try await pool.restore(entry, as: "w", in: context) }),
+                await #expect(
+                    throws: StorageError.self,
+                    performing: { try await pool.purge(entry, isForced: true, in: context) }),
+            ] {
+                #expect(refused?.code == .invalidState)
+                #expect(refused?.message.contains("'rbd trash move \(fixture.spec("listed"))'") == true)
+            }
+            try await fixture.rbd("trash", "move", fixture.spec("listed"))
+            #expect(try await pool.restore(entry, as: "listed", in: context).image == listed.image)
         }
     }
 

@@ -45,9 +45,34 @@ struct CephFailure: Sendable, Hashable {
         }
     }
 
-    /// - Parameter action: what couldn't be done: "open the image 'v'".
-    func error(cannot action: String) -> StorageError {
-        StorageError(storageCode, "Can't \(action): \(meaning)")
+    /// - Parameters:
+    ///   - action: what couldn't be done: "open the image 'v'".
+    ///   - source: in what pool, and as who.
+    ///   - dataPool: another Ceph pool that has the image's data.
+    func error(
+        cannot action: String, in source: RBDSource? = nil, dataPool: @autoclosure () -> String? = nil
+    ) -> StorageError {
+        StorageError(storageCode, "Can't \(action): \(meaning(in: source, dataPool))")
+    }
+
+    private func meaning(in source: RBDSource?, _ dataPool: () -> String?) -> String {
+        var pools: String {
+            guard let source else { return "the Ceph pool" }
+            guard let other = dataPool() else { return "the Ceph pool '\(source.pool.printable)'" }
+            return "the Ceph pool '\(source.pool.printable)', or '\(other.printable)' with the image's data"
+        }
+        switch errno {
+        case .noSpace: return "no room in \(pools): delete what isn't needed any more, or add disks to the cluster"
+        case .diskQuotaExceeded:
+            return
+                "no room in \(pools), at its quota: delete what isn't needed any more, or raise it with 'ceph osd pool set-quota'"
+        case .notPermitted, .permissionDenied:
+            guard let user = source?.authentication.map({ "client.\($0.username)".printable }) else { break }
+            return
+                "\(meaning); give the Ceph user '\(user)' its rights to \(pools) ('ceph auth get \(user)' shows them, 'ceph auth caps' sets them)"
+        default: break
+        }
+        return meaning
     }
 
     private var meaning: String {

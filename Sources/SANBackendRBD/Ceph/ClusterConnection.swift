@@ -46,6 +46,7 @@ final class ClusterConnection: Sendable {
 
     /// `rados_ioctx_t`, for one call.
     @unsafe var ioContext: rados_ioctx_t? { unsafe UnsafeMutableRawPointer(bitPattern: context) }
+
     /// `rados_ioctx_t` of a pool, with the same namespace, for one call; nil where there is no such pool.
     ///
     /// - Parameter pool: its number; nil for the connection's own.
@@ -56,6 +57,7 @@ final class ClusterConnection: Sendable {
         let functions = unsafe CephLibrary.functions
         var made: rados_ioctx_t?
         guard unsafe functions.rados_ioctx_create2(handle, pool, &made) >= 0, let new = unsafe made else { return nil }
+        unsafe functions.rados_set_pool_full_try(new)
         if !source.namespace.isEmpty { unsafe functions.rados_ioctx_set_namespace(new, source.namespace) }
         let number = UInt(bitPattern: new)
         let kept = dataContexts.withLock { contexts in
@@ -237,6 +239,9 @@ final class ClusterConnection: Sendable {
             }
             throw CephFailure(opened).error(cannot: "open the Ceph pool '\(source.pool.printable)'")
         }
+        // Else each change of a pool that is full, or at its quota, waits until there is room, and what makes room does, too. librbd takes it
+        // over for the pool of an image's data (`util::create_ioctx` of 16.2).
+        unsafe functions.rados_set_pool_full_try(made)
         do throws(StorageError) {
             if !source.namespace.isEmpty { try unsafe enterNamespace(made, source) }
         } catch {

@@ -75,8 +75,9 @@ struct RBDCloneSteps: CloneSteps {
                 if !isProtected { return false }
             }
             guard result >= 0 else {
-                throw CephFailure(result).error(cannot: "clone '\(parent.name.printable)@\(snapshot.printable)'")
-                    .about(.volume, shown)
+                throw CephFailure(result).error(
+                    cannot: "clone '\(parent.name.printable)@\(snapshot.printable)'", in: connection.source
+                ).about(.volume, shown)
             }
             return true
         }

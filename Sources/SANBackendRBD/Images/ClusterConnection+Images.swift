@@ -24,7 +24,9 @@ extension ClusterConnection {
         default: break
         }
         guard result >= 0 else {
-            throw CephFailure(result).error(cannot: "make the image '\(shown)'").about(.volume, shown)
+            throw CephFailure(result).error(
+                cannot: "make the image '\(shown)'", in: source, dataPool: settings?.dataPool
+            ).about(.volume, shown)
         }
         guard let metadata = settings?.metadata, !metadata.isEmpty else { return }
         do throws(StorageError) {
@@ -46,7 +48,7 @@ extension ClusterConnection {
         let result = unsafe CephLibrary.functions.rbd_rename(ioContext, name, newName)
         if CephFailure(result).errno == .fileExists { throw exists(newName) }
         guard result >= 0 else {
-            throw CephFailure(result).error(cannot: "name the new image '\(shown)'").about(.volume, shown)
+            throw CephFailure(result).error(cannot: "name the new image '\(shown)'", in: source).about(.volume, shown)
         }
     }
 
@@ -63,7 +65,7 @@ extension ClusterConnection {
     func removeIfThere(_ name: String) throws(StorageError) {
         let result = unsafe CephLibrary.functions.rbd_remove(ioContext, name)
         guard result < 0, CephFailure(result).errno != .noSuchFileOrDirectory else { return }
-        throw CephFailure(result).error(cannot: "delete the unfinished image '\(name.printable)'")
+        throw CephFailure(result).error(cannot: "delete the unfinished image '\(name.printable)'", in: source)
             .about(.volume, name.printable)
     }
 

@@ -16,7 +16,7 @@ extension ClusterConnection {
                 continue
             }
             guard result >= 0 else {
-                throw CephFailure(result).error(cannot: "list the trash of '\(source.place)'")
+                throw CephFailure(result).error(cannot: "list the trash of '\(source.place)'", in: source)
             }
             count = min(max(count, 0), room)
             defer { unsafe functions.rbd_trash_list_cleanup(&list, count) }
@@ -63,13 +63,20 @@ extension ClusterConnection {
     }
 
     /// - Parameter seconds: how long it is kept.
-    func moveToTrash(_ name: String, keeping seconds: UInt64) throws(StorageError) {
-        let result = unsafe CephLibrary.functions.rbd_trash_move(ioContext, name, seconds)
+    func moveToTrash(_ volume: Volume, keeping seconds: UInt64) throws(StorageError) {
+        let name = volume.name
+        func move() -> Int32 { unsafe CephLibrary.functions.rbd_trash_move(ioContext, name, seconds) }
+        var result = move()
+        if CephFailure(result).errno == .noSuchFileOrDirectory, try isThere(volume) {
+            try makeTrash()
+            result = move()
+        }
         try check(result, name, cannot: "move the image '\(name.printable)' to the trash")
     }
 
     func restore(_ trashed: TrashedVolume, as name: String) throws(StorageError) {
         try refuseMigrated(trashed)
+        _ = try settledState(of: trashed)
         let shown = trashed.name.printable
         if try isPurgeNoted(on: trashed) {
             throw StorageError(
@@ -85,7 +92,17 @@ extension ClusterConnection {
                 "The image '\(shown)' in the trash is being deleted, or deleted in part: purge it",
                 subject: .volume(shown))
         }
-        try check(result, trashed.name, cannot: "restore the image '\(shown)'")
+        do throws(StorageError) {
+            try check(result, trashed.name, cannot: "restore the image '\(shown)'")
+        } catch {
+            guard [.noSpace, .diskQuotaExceeded].contains(CephFailure(result).errno) else { throw error }
+            do throws(StorageError) {
+                try takeBackRestore(of: trashed, as: name)
+            } catch let undo {
+                throw error.adding(cause: undo)
+            }
+            throw error
+        }
     }
 
     /// Deletes what is in the trash.
@@ -103,12 +120,20 @@ extension ClusterConnection {
                 .busy, "The image '\(shown)' is kept in the trash until later: give --force to delete it now",
                 subject: .volume(shown))
         }
+        // Before a note is set, which an image that is in use by now would keep.
+        let state = try settledState(of: trashed)
+        guard state != .restoring else {
+            throw StorageError(
+                .invalidState,
+                "A restore of the image '\(shown)' in the trash was begun: end that first, with 'sanctl volume trash restore'",
+                subject: .volume(shown))
+        }
         let wasNoted = try isPurgeNoted(on: trashed)
-        let wasBegun = try isRemoved(trashed) || wasNoted
+        let wasBegun = state == .removing || wasNoted
         try call.proceed(
             leaving: StorageError(
                 .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
-        let note = PurgeNote()
+        let note = PurgeNote(on: trashed.id)
         do throws(StorageError) {
             try set(note, on: trashed)
         } catch {
@@ -128,9 +153,14 @@ extension ClusterConnection {
         }
         guard result < 0 else { return }
         let errno = CephFailure(result).errno
-        let isBegun = wasBegun || call.hasBegun
+        // Both are looked for before the first object goes; and no program of Ceph's gives an image in the trash a snapshot, so that whatever had
+        // begun there before had none to find, and left none (`PreRemoveRequest::check_image_snaps` and `check_group` of 16.2).
+        let isUnbegun =
+            [.directoryNotEmpty, .tooManyLinks].contains(errno) && !call.hasBegun && trashed.source != "removing"
+        let isBegun = !isUnbegun && (wasBegun || call.hasBegun)
         if !isBegun || errno == .canceled { call.leavesNothing() }
-        let error = purgeFailure(result, of: trashed)
+        var error = purgeFailure(result, of: trashed)
+        if isUnbegun, wasNoted { error = error.adding(cause: PurgeNote.remains(on: trashed)) }
         do throws(StorageError) {
             if isBegun { try refuseRestore(of: trashed) }
             if !call.hasBegun { try remove(note, from: trashed) }
@@ -178,7 +208,8 @@ extension ClusterConnection {
             )
         default: break
         }
-        return CephFailure(result).error(cannot: "delete the image '\(shown)' in the trash").about(.volume, shown)
+        return CephFailure(result).error(cannot: "delete the image '\(shown)' in the trash", in: source)
+            .about(.volume, shown)
     }
 
     /// The migration needs it to the end, and librbd neither deletes nor restores it (EROFS and EINVAL, 16.2).
@@ -192,42 +223,9 @@ extension ClusterConnection {
             subject: .volume(trashed.name.printable))
     }
 
-    /// Whether the removal of an entry's objects has begun.
-    private func isRemoved(_ trashed: TrashedVolume) throws(StorageError) -> Bool {
-        let outcome = askTrash(TrashObject.entryCall(trashed.id))
-        // Gone by now; or the cluster has no trash.
-        if [.noSuchFileOrDirectory, .notSupported].contains(CephFailure(outcome.result).errno) { return false }
-        let action = "look for the image '\(trashed.name.printable)' in the trash"
-        try check(outcome.result, trashed.name, cannot: action)
-        do throws(DamagedAnswer) {
-            guard let answer = outcome.answers.first ?? nil else { throw DamagedAnswer() }
-            return try TrashObject.state(answer) == .removing
-        } catch {
-            throw CephFailure(-5 as Int32).error(cannot: action).about(.volume, trashed.name.printable)
-        }
-    }
-
-    /// Has librbd restore no more what lacks objects.
-    func refuseRestore(of trashed: TrashedVolume) throws(StorageError) {
-        let outcome = askTrash(TrashObject.stateCall(trashed.id, .removing, formerly: .normal))
-        // It is gone by now.
-        guard CephFailure(outcome.result).errno != .noSuchFileOrDirectory else { return }
-        let shown = trashed.name.printable
-        try check(
-            outcome.result, trashed.name,
-            cannot: "mark the image '\(shown)' in the trash, so that it isn't restored")
-    }
-
-    /// Asks the list of the trash, which has no C function for it.
-    func askTrash(_ call: ClassCalls.Call) -> ClassCalls.Outcome {
-        let calls = ClassCalls([call])
-        let sent = calls.start(on: TrashObject.name, self)
-        return sent < 0 ? ClassCalls.Outcome(result: sent, answers: []) : calls.wait()
-    }
-
-    private func check(_ result: Int32, _ name: String, cannot action: String) throws(StorageError) {
+    func check(_ result: Int32, _ name: String, cannot action: String) throws(StorageError) {
         guard result < 0 else { return }
-        throw CephFailure(result).error(cannot: action).about(.volume, name.printable)
+        throw CephFailure(result).error(cannot: action, in: source).about(.volume, name.printable)
     }
 }
 

@@ -49,7 +49,7 @@ final class ImageAccess: RequestTarget {
                 unsafe functions.rbd_read2(
                     image.handle, chunk.offset, Int(chunk.length), memory, ImageAccess.isSequential)
             }
-            try check(result, cannot: "read from the image at \(chunk.offset)")
+            try check(result, image, cannot: "read from the image at \(chunk.offset)")
             guard UInt64(result) == chunk.length else {
                 throw StorageError(
                     .backendFailure,
@@ -61,16 +61,16 @@ final class ImageAccess: RequestTarget {
                 unsafe functions.rbd_write2(
                     image.handle, chunk.offset, Int(chunk.length), memory, ImageAccess.isSequential)
             }
-            try check(result, cannot: "write to the image at \(chunk.offset)")
+            try check(result, image, cannot: "write to the image at \(chunk.offset)")
             return chunk.length
         case .zero(let range, let method):
             // Not a discard, which leaves what isn't a whole `rbd_discard_granularity_bytes` as it was.
             let flags = method == .write ? Int32(RBD_WRITE_ZEROES_FLAG_THICK_PROVISION) : 0
             let result = unsafe functions.rbd_write_zeroes(image.handle, range.lowerBound, range.count, flags, 0)
-            try check(result, cannot: "write zeros to the image at \(range.lowerBound)")
+            try check(result, image, cannot: "write zeros to the image at \(range.lowerBound)")
             return method == .write ? UInt64(range.count) : 0
         case .flush:
-            try check(Int(unsafe functions.rbd_flush(image.handle)), cannot: "flush the image")
+            try check(Int(unsafe functions.rbd_flush(image.handle)), image, cannot: "flush the image")
             return 0
         }
     }
@@ -91,9 +91,9 @@ final class ImageAccess: RequestTarget {
         withExtendedLifetime(open) {}
     }
 
-    private func check(_ result: Int, cannot action: String) throws(StorageError) {
+    private func check(_ result: Int, _ image: OpenImage, cannot action: String) throws(StorageError) {
         guard result < 0 else { return }
-        throw CephFailure(result).error(cannot: action)
+        throw image.failure(CephFailure(result), cannot: action)
     }
 }
 

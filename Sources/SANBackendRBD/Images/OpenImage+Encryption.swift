@@ -46,7 +46,7 @@ extension OpenImage {
             unsafe CephLibrary.functions.rbd_read2(
                 handle, 0, memory.count, memory.baseAddress?.assumingMemoryBound(to: CChar.self), 0)
         }
-        guard result >= 0 else { throw CephFailure(result).error(cannot: "read the beginning of the image") }
+        guard result >= 0 else { throw failure(CephFailure(result), cannot: "read the beginning of the image") }
         return Array(bytes.prefix(result))
     }
 

@@ -27,13 +27,17 @@ extension OpenImage {
             try check(unsafe functions.rbd_get_stripe_count(handle, &count), cannot: "read the stripes of")
             settings.striping = .init(unit: ByteCount(unit), count: count)
         }
-        let pool = unsafe functions.rbd_get_data_pool_id(handle)
-        if pool >= 0, pool != connection.poolID {
-            settings.dataPool = connection.poolName(of: pool) ?? "pool \(pool)"
-        }
+        settings.dataPool = dataPool
         let (metadata, isWhole) = try metadata()
         settings.metadata = metadata
         return (settings, isWhole)
+    }
+
+    /// The Ceph pool of its data, where that isn't its own.
+    var dataPool: String? {
+        let pool = unsafe CephLibrary.functions.rbd_get_data_pool_id(handle)
+        guard pool >= 0, pool != connection.poolID else { return nil }
+        return connection.poolName(of: pool) ?? "pool \(pool)"
     }
 
     func setMetadata(_ key: String, _ value: String) throws(StorageError) {

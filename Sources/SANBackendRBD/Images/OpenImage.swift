@@ -26,7 +26,7 @@ final class OpenImage: Sendable {
                     .notFound, "There is no image '\(name.printable)' in '\(connection.source.place)'",
                     subject: .volume(name.printable))
             }
-            throw CephFailure(result).error(cannot: "open the image '\(name.printable)'")
+            throw CephFailure(result).error(cannot: "open the image '\(name.printable)'", in: connection.source)
                 .about(.volume, name.printable)
         }
         self.image = UInt(bitPattern: opened)
@@ -43,8 +43,12 @@ final class OpenImage: Sendable {
 
     func check(_ result: Int32, cannot action: String) throws(StorageError) {
         guard result < 0 else { return }
-        throw CephFailure(result).error(cannot: "\(action) the image '\(name.printable)'")
+        throw failure(CephFailure(result), cannot: "\(action) the image '\(name.printable)'")
             .about(.volume, name.printable)
+    }
+
+    func failure(_ failure: CephFailure, cannot action: String) -> StorageError {
+        failure.error(cannot: action, in: connection.source, dataPool: dataPool)
     }
 
     // MARK: What it says

@@ -35,7 +35,7 @@ extension ClusterConnection {
                 continue
             }
             guard result >= 0 else {
-                throw CephFailure(result).error(cannot: "list the images of '\(source.place)'")
+                throw CephFailure(result).error(cannot: "list the images of '\(source.place)'", in: source)
             }
             count = min(max(count, 0), room)
             defer { unsafe functions.rbd_image_spec_list_cleanup(&specs, count) }
