@@ -140,7 +140,7 @@ import Testing
             #expect(refused?.code == .permissionDenied)
             #expect(
                 refused?.message.contains(
-                    "give the Ceph user 'client.\(user)' its rights to the Ceph pool '\(place)', or '\(data)' with the image's data ('ceph auth get client.\(user)' shows them"
+                    "give the Ceph user 'client.\(user)' its rights to the Ceph pool '\(place)', or '\(data)' with the image's data (and to those of what a clone stands on): 'ceph auth get client.\(user)' shows them"
                 ) == true)
         }
     }

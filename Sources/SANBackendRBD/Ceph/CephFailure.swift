@@ -69,7 +69,7 @@ struct CephFailure: Sendable, Hashable {
         case .notPermitted, .permissionDenied:
             guard let user = source?.authentication.map({ "client.\($0.username)".printable }) else { break }
             return
-                "\(meaning); give the Ceph user '\(user)' its rights to \(pools) ('ceph auth get \(user)' shows them, 'ceph auth caps' sets them)"
+                "\(meaning); give the Ceph user '\(user)' its rights to \(pools) (and to those of what a clone stands on): 'ceph auth get \(user)' shows them, 'ceph auth caps' sets them"
         default: break
         }
         return meaning

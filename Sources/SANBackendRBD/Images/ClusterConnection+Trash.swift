@@ -125,7 +125,7 @@ extension ClusterConnection {
         guard state != .restoring else {
             throw StorageError(
                 .invalidState,
-                "A restore of the image '\(shown)' in the trash was begun: end that first, with 'sanctl volume trash restore'",
+                "A restore of the image '\(shown)' in the trash was begun: end that first, by restoring it again under the same name",
                 subject: .volume(shown))
         }
         let wasNoted = try isPurgeNoted(on: trashed)

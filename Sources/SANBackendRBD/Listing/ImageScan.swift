@@ -161,7 +161,7 @@ struct ImageScan {
             failure.errno == .noSuchFileOrDirectory
             ? StorageError(
                 .notFound, "The image '\(name)' has a name and no header: it was deleted half; delete it again")
-            : failure.error(cannot: "read the header of the image '\(name)'")
+            : failure.error(cannot: "read the header of the image '\(name)'", in: connection.source)
         return error.about(.volume, name)
     }
 
