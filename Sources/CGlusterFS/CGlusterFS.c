@@ -258,9 +258,9 @@ int san_gluster_truncate(struct glfs_fd *file, uint64_t size) {
     return result(gfapi.glfs_ftruncate(file, (off_t)size, NULL, NULL));
 }
 
-int san_gluster_allocate(struct glfs_fd *file, uint64_t offset, uint64_t count) {
+int san_gluster_allocate(struct glfs_fd *file, uint64_t offset, uint64_t count, int keep_size) {
     errno = 0;
-    return result(gfapi.glfs_fallocate(file, 0, (off_t)offset, count));
+    return result(gfapi.glfs_fallocate(file, keep_size, (off_t)offset, count));
 }
 
 int san_gluster_punch(struct glfs_fd *file, uint64_t offset, uint64_t count) {

@@ -170,15 +170,18 @@ extension GlusterPool: VolumeEncryption {
 
     /// Has the bricks take the space of a range, a piece at a time; what the range has stays.
     ///
+    /// - Parameter keepingLength: whether the file stays as long as it is, and the space is behind its end.
     /// - Returns: false where the bricks' file systems can't promise space, as ZFS and ext3 can't.
     func reserve(
-        _ range: Range<UInt64>, of file: GlusterFile, _ context: OperationContext
+        _ range: Range<UInt64>, of file: GlusterFile, keepingLength: Bool = false, _ context: OperationContext
     ) async throws(StorageError) -> Bool {
         var lower = range.lowerBound
         while lower < range.upperBound {
             let piece = lower..<min(range.upperBound, lower + GlusterPool.allocationPiece)
             do throws(StorageError) {
-                try await call("the space", context.renewed) { _ throws(StorageError) in try file.allocate(piece) }
+                try await call("the space", context.renewed) { _ throws(StorageError) in
+                    try file.allocate(piece, keepingLength: keepingLength)
+                }
             } catch  where error.code == .unsupported {
                 return false
             }
@@ -209,7 +212,7 @@ extension GlusterPool: VolumeEncryption {
     }
 
     /// What one call allocates, and what is written where there is no such call: little enough to end within any patience.
-    private static let allocationPiece: UInt64 = 4 << 30
+    static let allocationPiece: UInt64 = 4 << 30
     private static let zeroPiece: UInt64 = 32 << 20
 
     private func makeImage(

@@ -35,84 +35,36 @@ extension GlusterPool {
             }
         }
         guard let file = now.file else { throw source.missing(volume.name) }
-        try await setLength(
-            of: file, volume.name, from: size, to: whole, allocating: request.allocates, context)
         if request.allocates, whole > size {
-            do throws(StorageError) {
-                // Somebody may have it open, and write there already: no zeros.
-                guard try await reserve(size..<whole, of: file, context) else {
-                    throw GlusterPool.noSpacePromised(volume.name)
-                }
-            } catch {
-                throw await cutBack(file, volume.name, from: whole, to: size, after: error, context)
-            }
+            try await grow(file, volume.name, from: size, to: whole, context)
+        } else {
+            try await setLength(of: file, volume.name, from: size, to: whole, context)
         }
         return .changed(try await inspect(volume, after: "resized", in: context))
     }
 
-    private static func noSpacePromised(_ name: String) -> StorageError {
-        StorageError(
-            .unsupported,
-            "The file systems of the bricks can't promise space for '\(name.printable)': leave --allocate out",
-            subject: .volume(name.printable))
-    }
-
     /// Changes the length of a file that has still the old one.
     ///
-    /// One that comes late stays: once the caller has been told, the new length may be somebody else's, who writes there.    ///
-    /// - Parameter allocating: whether a growth is of no use without space for it.
+    /// One that comes late stays: once the caller has been told, the new length may be somebody else's, who writes there.
     func setLength(
-        of file: GlusterFile, _ name: String, from old: UInt64, to new: UInt64, allocating: Bool = false,
-        _ context: OperationContext
+        of file: GlusterFile, _ name: String, from old: UInt64, to new: UInt64, _ context: OperationContext
     ) async throws(StorageError) {
         let uri = source.uri(of: name)
-        let spaceless = allocating && new > old ? ", without space for all of them" : ""
         let effect = Effect(
             possible:
                 "'\(uri)' may still \(new < old ? "be cut" : "grow") from \(old) to \(new) bytes: refresh the pool",
-            certain: "'\(uri)' has \(new) bytes all the same\(spaceless): refresh the pool")
+            certain: "'\(uri)' has \(new) bytes all the same: refresh the pool")
         try await call("the size", context, effect) { _ throws(StorageError) in
-            let size = try file.lengthNow()
-            guard size == old else {
-                throw StorageError(
-                    .invalidState,
-                    "'\(name.printable)' has \(size) bytes by now instead of \(old): refresh the pool and look again",
-                    subject: .volume(name.printable))
-            }
+            try file.requireLength(old, name)
             try effect.begin()
             guard new > old else { return try file.truncate(to: new) }
             do throws(StorageError) {
                 // Never ftruncate where there is another way: another host may have made it longer than that by now.
                 try file.extend(to: new)
             } catch  where error.code == .unsupported {
-                guard !allocating else { throw GlusterPool.noSpacePromised(name) }
                 try effect.begin()
                 try file.truncate(to: new)
             }
-        }
-    }
-
-    /// Takes a growth back whose space couldn't be had, also for a caller that is cancelled.
-    ///
-    /// - Returns: the error, with what is left.
-    func cutBack(
-        _ file: GlusterFile, _ name: String, from grown: UInt64, to old: UInt64, after error: StorageError,
-        _ context: OperationContext
-    ) async -> StorageError {
-        let effect = Effect()
-        do throws(StorageError) {
-            try await takeBack("the size", context, effect) { _ throws(StorageError) in
-                try file.cutBack(from: grown, to: old, effect)
-            }
-            return error
-        } catch let undo {
-            guard undo.code != .invalidState else { return error.adding(cause: undo) }
-            let left = "\(effect.hasBegun ? "may be" : "is") left with \(grown) bytes instead of \(old)"
-            return error.adding(
-                cause: StorageError(
-                    undo.code,
-                    "'\(source.uri(of: name))' \(left), of which some have no space yet: refresh the pool; 'sanctl volume resize --shrink' cuts it back",
-                    subject: .volume(name.printable), causes: [undo]))
         }
     }
 

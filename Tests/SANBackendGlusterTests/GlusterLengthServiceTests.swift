@@ -61,6 +61,24 @@ import Testing
         #expect(try LocalEnds.size(fixture.onBrick("b")) == 1 << 30)
     }
 
+    @Test func `A growth has its space before others see its length, and leaves none where it is taken back`() async throws {
+        let volume = try await fixture.make("a", 4096, allocation: 0)
+        let (pool, brick) = (fixture.pool, fixture.onBrick("a"))
+        let file = try #require(try await fixture.opened(["a"]).first)
+        #expect(
+            try await pool.reserve(4096..<(8 << 20), of: file, keepingLength: true, GlusterFixture.context()))
+        #expect(try LocalEnds.size(brick) == 4096 && LocalEnds.allocation(brick) >= 8 << 20)
+        let failure = StorageError(.hostFailure, "No space left")
+        let error = await pool.cutBack(file, "a", from: 4096, to: 4096, after: failure, GlusterFixture.context())
+        #expect(error == failure)
+        #expect(try LocalEnds.size(brick) == 4096 && LocalEnds.allocation(brick) < 1 << 20)
+        let grown = try await pool.resizeVolume(
+            volume, to: ResizeRequest(capacity: ByteCount(8 << 20), allocates: true), in: GlusterFixture.context()
+        ).value
+        #expect(grown.definition.capacity == ByteCount(8 << 20))
+        #expect(try LocalEnds.allocation(brick) >= 8 << 20)
+    }
+
     @Test func `A file whose length isn't the old one any more keeps it`() async throws {
         try await fixture.make("a", 4096)
         let file = try #require(try await fixture.opened(["a"]).first)

@@ -126,6 +126,27 @@ import Testing
         #expect(failed.code == .cancelled && failed.causes.map(\.message) == ["A brick is down"])
     }
 
+    @Test func `What comes right after a cancelled call waits for that to come back, and isn't refused`() async throws {
+        let calls = OutstandingCalls(of: "gluster://h/v", grace: .seconds(60))
+        let (began, gate) = (Event(), Event())
+        let task = Task {
+            try await calls.call("it", until: .never) {
+                began.signal()
+                gate.wait()
+            }
+        }
+        try await withUninterruptedThread(named: "test") { began.wait() }
+        task.cancel()
+        await #expect(throws: StorageError.self) { try await task.value }
+        let next = Task { try await calls.call("more", until: .never) { 2 } }
+        let hurried = await #expect(throws: StorageError.self) {
+            try await calls.call("more", until: .after(.milliseconds(20))) {}
+        }
+        #expect(hurried?.code == .busy)
+        gate.signal()
+        #expect(try await next.value == 2)
+    }
+
     /// Looking takes its time too: what follows is cut under whoever came to use it meanwhile.
     @Test func `A step that a lost call has yet to make isn't made, and nothing is told of it`() async throws {
         let (effect, log) = (Effect(possible: "It may be cut", certain: "It was cut"), log)

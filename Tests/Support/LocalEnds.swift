@@ -3,6 +3,12 @@ import SANHost
 import SANModel
 public import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Files and pipes for the local ends of transfers.
 public enum LocalEnds {
     /// Bytes that tell where they are: each eight of them are their own offset, mixed with a salt.
@@ -44,6 +50,13 @@ public enum LocalEnds {
     public static func size(_ path: FilePath) throws -> UInt64 {
         let file = try FileDescriptor.open(path, .readOnly)
         return try file.closeAfter { UInt64(try file.seek(offset: 0, from: .end)) }
+    }
+
+    /// What its blocks take, in bytes.
+    public static func allocation(_ path: FilePath) throws -> UInt64 {
+        var status = stat()
+        guard unsafe lstat(path.string, &status) == 0 else { throw Errno(rawValue: errno) }
+        return UInt64(status.st_blocks) * 512
     }
 
     public static func reading(_ path: FilePath) throws -> DataEnd {

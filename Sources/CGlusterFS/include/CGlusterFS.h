@@ -74,7 +74,7 @@ int64_t san_gluster_read(struct glfs_fd *_Nonnull file, void *_Nonnull buffer, s
 int64_t san_gluster_write(struct glfs_fd *_Nonnull file, const void *_Nonnull buffer, size_t count, uint64_t offset);
 int san_gluster_truncate(struct glfs_fd *_Nonnull file, uint64_t size);
 /// Space for a range; the file grows to its end.
-int san_gluster_allocate(struct glfs_fd *_Nonnull file, uint64_t offset, uint64_t count);
+int san_gluster_allocate(struct glfs_fd *_Nonnull file, uint64_t offset, uint64_t count, int keep_size);
 /// Gives the blocks of a range back; the file's size stays.
 int san_gluster_punch(struct glfs_fd *_Nonnull file, uint64_t offset, uint64_t count);
 int san_gluster_sync(struct glfs_fd *_Nonnull file);

@@ -83,6 +83,17 @@ final class GlusterFile: Sendable {
         return try status().size
     }
 
+    /// - Throws: `invalid_state` where it isn't as long as that any more.
+    func requireLength(_ length: UInt64, _ name: String) throws(StorageError) {
+        let now = try lengthNow()
+        guard now == length else {
+            throw StorageError(
+                .invalidState,
+                "'\(name.printable)' has \(now) bytes by now instead of \(length): refresh the pool and look again",
+                subject: .volume(name.printable))
+        }
+    }
+
     /// Makes it longer, unless somebody has made it as long already: nothing is cut.
     ///
     /// - Throws: `unsupported` where the bricks' file systems can't promise space.
@@ -91,12 +102,14 @@ final class GlusterFile: Sendable {
         try allocate(size - 1..<size)
     }
 
-    /// Takes a growth back, where the file is still as long as that has made it.
+    /// Takes a growth back, where the file is still as long as that has made it; where that is the old length, the space behind its end.
     ///
     /// - Throws: `invalid_state` where somebody has changed its length since.
     func cutBack(from grown: UInt64, to old: UInt64, _ effect: Effect) throws(StorageError) {
         let size = try lengthNow()
         guard size == grown else {
+            // Whoever has changed it since has the space, or has given it back.
+            if grown == old { return }
             throw StorageError(
                 .invalidState,
                 "'\(uri.printable)' isn't cut back to \(old) bytes: somebody else has made it \(size) since it grew to \(grown)",
@@ -122,11 +135,14 @@ final class GlusterFile: Sendable {
         try truncate(to: length)
     }
 
-    func allocate(_ range: Range<UInt64>) throws(StorageError) {
+    /// Has the bricks take the space of a range; what it has stays.
+    ///
+    /// - Parameter keepingLength: whether the file stays as long as it is, and the space is behind its end.
+    func allocate(_ range: Range<UInt64>, keepingLength: Bool = false) throws(StorageError) {
         guard range.upperBound <= UInt64(Int64.max) else { throw tooLong(range.upperBound) }
-        try check(
-            unsafe san_gluster_allocate(try file, range.lowerBound, range.upperBound - range.lowerBound),
-            cannot: "allocate space for", uri)
+        let result = unsafe san_gluster_allocate(
+            try file, range.lowerBound, range.upperBound - range.lowerBound, keepingLength ? 1 : 0)
+        try check(result, cannot: "allocate space for", uri)
     }
 
     /// Gives blocks back; the size stays.

@@ -29,15 +29,27 @@ extension GlusterVolume {
     ///
     /// - Throws: what keeps it from being told.
     func missingBricks() throws(StorageError) -> [BrickList.Missing] {
+        let file = try volumeFile()
+        guard !file.isEmpty else { return [] }
+        return BrickList(volumeFile: file).missing(from: try text(of: "glusterfs.pathinfo", at: "/") ?? "")
+    }
+
+    /// Whether its files are pieces (`features.shard`).
+    ///
+    /// The space behind the end of such a file isn't given back by a cut to the same length, and counts for nothing (seen with glusterfs 10.3).
+    func isSharded() throws(StorageError) -> Bool {
+        String(decoding: try volumeFile(), as: UTF8.self).contains("type features/shard")
+    }
+
+    /// What the server has told the client of the volume; empty where it doesn't.
+    private func volumeFile() throws(StorageError) -> [UInt8] {
         var file = [CChar](repeating: 0, count: 1 << 20)
         let connection = try unsafe connection
         let count = unsafe file.withUnsafeMutableBufferPointer { bytes -> Int64 in
             guard let start = bytes.baseAddress else { return 0 }
             return unsafe san_gluster_volume_file(connection, start, bytes.count)
         }
-        guard count > 0 else { return [] }
-        let bricks = BrickList(volumeFile: file.prefix(Int(count)).map { UInt8(bitPattern: $0) })
-        return bricks.missing(from: try text(of: "glusterfs.pathinfo", at: "/") ?? "")
+        return file.prefix(Int(max(0, count))).map { UInt8(bitPattern: $0) }
     }
 
     /// - Returns: nil where the volume doesn't know the attribute: a brick asks its file system for it then, which answers EOPNOTSUPP for

@@ -65,6 +65,7 @@ final class OutstandingCalls: Sendable {
         undoing: @escaping @Sendable (Value) -> Void = { _ in },
         _ body: @escaping @Sendable () throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
+        await waitForLost(what, until: deadline)
         try refuseWhileLost()
         let id = state.withLock { $0.next() }
         let outcome = Outcome()
@@ -154,6 +155,14 @@ final class OutstandingCalls: Sendable {
     }
 
     // MARK: State
+
+    /// Waits for calls that were just lost: one whose caller was cancelled comes back within moments, mostly.
+    private func waitForLost(_ what: String, until deadline: Deadline) async {
+        guard let first = state.withLock({ $0.firstLost }) else { return }
+        let rest = grace - first.since.duration(to: .now)
+        guard rest > .zero else { return }
+        try? await takeBack(what, until: min(deadline, .after(rest))) {}  // what is still out then is refused
+    }
 
     private func refuseWhileLost() throws(StorageError) {
         guard let first = state.withLock({ $0.firstLost }) else { return }
