@@ -61,7 +61,7 @@ import Testing
         #expect(try LocalEnds.size(fixture.onBrick("b")) == 1 << 30)
     }
 
-    @Test func `A growth has its space before others see its length, and leaves none where it is taken back`() async throws {
+    @Test func `A growth has its space before others see its length, and gives it back where it fails`() async throws {
         let volume = try await fixture.make("a", 4096, allocation: 0)
         let (pool, brick) = (fixture.pool, fixture.onBrick("a"))
         let file = try #require(try await fixture.opened(["a"]).first)

@@ -8,7 +8,7 @@ import Testing
 
 /// Gluster volumes with bricks on file systems of their own: needs root and loop devices.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct GlusterSpaceServiceTests {
-    /// Nobody has seen it longer than it was. What ext4 has given of it by then goes back, but where files are pieces.
+    /// Nobody has seen it longer than it was, and what ext4 has given of it by then goes back, but where files are pieces.
     @Test(arguments: [false, true])
     func `A growth that there is no space for leaves the file as it was`(isSharded: Bool) async throws {
         try await withVolume(on: "ext4", isSharded: isSharded) { fixture in
