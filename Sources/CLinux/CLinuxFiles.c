@@ -195,9 +195,9 @@ int san_file_truncate(int descriptor, uint64_t size) {
     return (int)result(ftruncate(descriptor, (off_t)size));
 }
 
-int san_file_allocate(int descriptor, uint64_t offset, uint64_t count) {
+int san_file_allocate(int descriptor, uint64_t offset, uint64_t count, int keep_size) {
     int code;
-    do code = fallocate(descriptor, 0, (off_t)offset, (off_t)count);
+    do code = fallocate(descriptor, keep_size ? FALLOC_FL_KEEP_SIZE : 0, (off_t)offset, (off_t)count);
     while (code < 0 && errno == EINTR);
     return (int)result(code);
 }

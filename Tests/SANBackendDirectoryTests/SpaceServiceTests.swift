@@ -35,16 +35,41 @@ import Testing
         }
     }
 
-    @Test func `What grew in vain has its old size again`() async throws {
-        try await withFileSystem("ext2", ["-q"], megabytes: 16) { mount in
+    @Test(arguments: [("ext2", "-q", 16), ("ext4", "-q", 16), ("xfs", "-q", 320), ("btrfs", "-q", 128)])
+    func `What grew in vain has its old size and space again`(type: String, option: String, megabytes: Int)
+        async throws
+    {
+        try await withFileSystem(type, [option], megabytes: megabytes) { mount in
             let fixture = try await fixture(on: mount)
             try fixture.write("v", [1, 2, 3])
             let volume = try await fixture.volume("v")
             await expect(.hostFailure) {
                 try await fixture.pool.resizeVolume(
-                    volume, to: ResizeRequest(capacity: 64 << 20, allocates: true), in: fixture.context)
+                    volume, to: ResizeRequest(capacity: 1 << 30, allocates: true), in: fixture.context)
             }
             #expect(try fixture.read("v") == [1, 2, 3])
+            #expect(try await fixture.volume("v").definition.allocation.map { $0 <= 64 << 10 } == true)
+        }
+    }
+
+    /// As on NFS 4.2: what of a failed call may be ours or another host's stays, and is told.
+    @Test func `A growth piece by piece that fails is taken back, or says what is left`() async throws {
+        try await withFileSystem("ext4", ["-q"], megabytes: 16) { mount in
+            let fixture = try await fixture(on: mount)
+            try fixture.write("v", [1, 2, 3])
+            let file = try fixture.pool.files.open().open("v", FileFlags.readWrite)
+            let error = await #expect(throws: StorageError.self) {
+                try await TransferMonitor.run(on: "a test", in: fixture.context) { monitor throws(StorageError) in
+                    var growth = FileGrowth(
+                        of: file, from: 3, to: 1 << 30, piece: 1 << 20, reservesBehind: false, monitor)
+                    try growth.run()
+                }
+            }
+            #expect(error?.code == .hostFailure)
+            let bytes = try fixture.read("v")
+            #expect(bytes.prefix(3) == [1, 2, 3])
+            let isTold = error?.causes.contains { $0.message.contains("is left with \(bytes.count) bytes") } == true
+            #expect(bytes.count == 3 || isTold, "\(bytes.count) bytes: \(String(describing: error))")
         }
     }
 

@@ -65,8 +65,8 @@ int64_t san_file_seek(int descriptor, uint64_t offset);
 int64_t san_file_next_data(int descriptor, uint64_t offset);
 int64_t san_file_next_hole(int descriptor, uint64_t offset);
 int san_file_truncate(int descriptor, uint64_t size);
-/// fallocate(2): space for a range; the file grows to its end.
-int san_file_allocate(int descriptor, uint64_t offset, uint64_t count);
+/// fallocate(2): space for a range; the file grows to its end, unless it is to keep its size.
+int san_file_allocate(int descriptor, uint64_t offset, uint64_t count, int keep_size);
 /// fallocate(2) with PUNCH_HOLE and KEEP_SIZE.
 int san_file_punch(int descriptor, uint64_t offset, uint64_t count);
 int san_file_sync(int descriptor);

@@ -101,7 +101,11 @@ extension FileVolumes {
                 }
                 // The file is new and private: it has no bytes that zeros could take the place of.
                 let count = min(allocation ?? capacity, capacity).bytes
-                if try !file.reserve(0, count, monitor) { try file.writeZeros(0, count, monitor) }
+                if try !file.reserve(0, count, monitor) {
+                    try file.writeZeros(0, count, monitor)
+                    // Shares may tell only then that there was no space.
+                    try monitor.asking { () throws(StorageError) in try file.sync() }
+                }
             }
         case .image(let format, let options):
             let capacity: ByteCount

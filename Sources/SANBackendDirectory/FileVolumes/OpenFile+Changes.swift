@@ -41,10 +41,15 @@ extension OpenFile {
 
     /// Gives a range real space, and the file the length for it; never writes, so what the range has stays.
     ///
+    /// - Parameter keepingLength: whether the file stays as long as it is, and the space is behind its end.
     /// - Returns: false where the file system can't promise space; nothing has changed then.
-    func reserve(_ offset: UInt64, _ count: UInt64, _ monitor: TransferMonitor) throws(StorageError) -> Bool {
+    func reserve(
+        _ offset: UInt64, _ count: UInt64, keepingLength: Bool = false, _ monitor: TransferMonitor
+    ) throws(StorageError) -> Bool {
         guard count > 0 else { return true }
-        let result = try monitor.asking { () throws(StorageError) in san_file_allocate(descriptor, offset, count) }
+        let result = try monitor.asking { () throws(StorageError) in
+            san_file_allocate(descriptor, offset, count, keepingLength ? 1 : 0)
+        }
         if result == -EOPNOTSUPP { return false }
         try check(result, cannot: "allocate \(count) bytes for", path)
         return true
