@@ -77,46 +77,75 @@ final class Staging: Sendable {
     ///
     /// - Throws: `already_exists`.
     func publish(as name: FileName) throws(StorageError) {
-        var result = unsafe san_file_move(folder.descriptor, Staging.volume, pool.descriptor, name.text)
+        let result = unsafe san_file_move(folder.descriptor, Staging.volume, pool.descriptor, name.text)
         // NFS, CephFS and 9p know no such rename (`nfs_rename`, Linux 6.1); FUSE where its server doesn't.
-        if [-EINVAL, -ENOSYS, -EOPNOTSUPP].contains(result) { result = moveInSteps(to: name) }
-        if result == -EEXIST { throw Staging.exists(name, in: pool) }
-        try check(result, cannot: "give the new volume its name", pool.path(of: name.text))
+        if [-EINVAL, -ENOSYS, -EOPNOTSUPP].contains(result) { return try moveInSteps(to: name) }
+        try require(result, name)
     }
 
     /// Takes the name first, which refuses one that is taken, and then puts the volume there.
     ///
-    /// - Returns: 0, or `-errno`.
-    func moveInSteps(to name: FileName) -> Int32 {
+    /// - Throws: `already_exists`.
+    func moveInSteps(to name: FileName) throws(StorageError) {
         let linked = unsafe san_file_link(folder.descriptor, Staging.volume, pool.descriptor, name.text)
         // The name in the private folder goes with it. A server whose first answer was lost may say whatever it likes of a second try.
-        if linked == 0 || isNamed(name) { return 0 }
-        guard [-EPERM, -EOPNOTSUPP, -ENOSYS, -EINVAL, -EMLINK].contains(linked) else { return linked }
-        // A folder, and a file system without a second name for a file: an empty one of the name is replaced.
-        var status = san_file_status()
-        let looked = unsafe san_file_status_at(folder.descriptor, Staging.volume, &status)
-        guard looked >= 0 else { return looked }
-        let isFolder = FileKind(mode: status.mode) == .folder
-        let taken: Int32
-        if isFolder {
-            taken = unsafe san_folder_make(pool.descriptor, name.text, 0o700)
-        } else {
-            taken = unsafe san_file_open(pool.descriptor, name.text, O_WRONLY | O_CREAT | O_EXCL, 0o600)
-            if taken >= 0 { _ = san_file_close(taken) }
+        if linked == 0 || isNamed(name) { return }
+        guard [-EPERM, -EOPNOTSUPP, -ENOSYS, -EINVAL, -EMLINK].contains(linked) else {
+            return try require(linked, name)
         }
-        guard taken >= 0 else { return taken }
+        // A folder, and a file system without a second name for a file: an empty one of the name is replaced.
+        let status = try folder.status(of: Staging.volume)
+        if status.kind == .folder {
+            try require(unsafe san_folder_make(pool.descriptor, name.text, 0o700), name)
+            let moved = unsafe san_file_replace(folder.descriptor, Staging.volume, pool.descriptor, name.text)
+            // Only an empty one goes.
+            if moved < 0 { _ = unsafe san_file_remove(pool.descriptor, name.text, 1) }
+            return try require(moved, name)
+        }
+        let opened = unsafe san_file_open(pool.descriptor, name.text, O_WRONLY | O_CREAT | O_EXCL, 0o600)
+        try require(opened, name)
+        let taken = OpenFile(adopting: opened, path: pool.path(of: name.text))
         let moved = unsafe san_file_replace(folder.descriptor, Staging.volume, pool.descriptor, name.text)
-        if moved < 0, isFolder { _ = unsafe san_file_remove(pool.descriptor, name.text, 1) }
-        return moved
+        guard moved < 0, !isNamed(name, status) else { return }
+        do throws(StorageError) {
+            try require(moved, name)
+        } catch {
+            throw giveBack(name, taken, after: error)
+        }
+    }
+
+    /// Removes the empty file that took the name of the volume, where that is still what has it.
+    private func giveBack(_ name: FileName, _ taken: OpenFile, after error: StorageError) -> StorageError {
+        do throws(StorageError) {
+            let own = try taken.status()
+            if own.size == 0, isNamed(name, own) {
+                try check(
+                    unsafe san_file_remove(pool.descriptor, name.text, 0), cannot: "delete", pool.path(of: name.text))
+            }
+            return error
+        } catch let undo {
+            return error.adding(
+                cause: StorageError(
+                    undo.code, "An empty file '\(pool.path(of: name.text).printable)' may be left: delete it",
+                    subject: .volume(name.text), causes: [undo]))
+        }
+    }
+
+    private func require(_ result: Int32, _ name: FileName) throws(StorageError) {
+        if result == -EEXIST { throw Staging.exists(name, in: pool) }
+        try check(result, cannot: "give the new volume its name", pool.path(of: name.text))
     }
 
     private func isNamed(_ name: FileName) -> Bool {
         var own = san_file_status()
+        guard unsafe san_file_status_at(folder.descriptor, Staging.volume, &own) == 0 else { return false }
+        return isNamed(name, FileStatus(own))
+    }
+
+    private func isNamed(_ name: FileName, _ file: FileStatus) -> Bool {
         var named = san_file_status()
-        guard unsafe san_file_status_at(folder.descriptor, Staging.volume, &own) == 0,
-            unsafe san_file_status_at(pool.descriptor, name.text, &named) == 0
-        else { return false }
-        return (own.device, own.inode) == (named.device, named.inode)
+        guard unsafe san_file_status_at(pool.descriptor, name.text, &named) == 0 else { return false }
+        return (file.device, file.inode) == (named.device, named.inode)
     }
 
     static func exists(_ name: FileName, in pool: OpenFile) -> StorageError {
