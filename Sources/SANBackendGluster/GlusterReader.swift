@@ -106,7 +106,7 @@ struct GlusterReader {
         if let status, status.kind == .file {
             definition.allocation = ByteCount(status.allocation)
             definition.physical = ByteCount(status.size)
-            if raw?.contains(status.identity, named: nil) == true { definition.target.format = .raw }
+            definition.target.format = raw?.format(of: status.identity, named: nil)
         } else if status?.kind != .folder, let known = raw?.volume(named: name) {
             // The status is the link's own, or there is none.
             file = known.file

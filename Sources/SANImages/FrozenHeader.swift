@@ -16,9 +16,8 @@ package struct FrozenHeader: Sendable {
     /// - Throws: `busy` where the bytes say something else by now.
     package init(_ bytes: [UInt8], size: UInt64, seen: ImageHeader, of volume: Volume) throws(StorageError) {
         // A dmg and a vhd of fixed size are told by their footers, in which QEMU finds no names of files.
-        let hasFooter = ["dmg", "vpc"].contains(seen.format)
         guard case .header(let header) = ImageHeader.parse(bytes.span, fileSize: size),
-            header == seen || hasFooter && header == .spanningFile(.raw)
+            header == seen || seen.isAtEnd && header == .spanningFile(.raw)
         else { throw FrozenHeader.changed(volume) }
         self.bytes = bytes
         self.size = size

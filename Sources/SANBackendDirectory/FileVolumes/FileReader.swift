@@ -153,24 +153,37 @@ extension FileReader {
 
     /// A file that is there but can't be read: what its status says, and why.
     private func broken(_ name: String, _ error: StorageError) -> Volume? {
-        var definition = base(name, .file)
-        let identity: FileIdentity
+        var broken = Volume(base(name, .file), problems: [Problem(error.about(.volume, name.printable))])
         do throws(StorageError) {
             let status = try folder.status(of: name)
             if status.kind == .other { return nil }
-            identity = status.identity(on: system)
-            definition.target.permissions = status.permissions
-            definition.target.timestamps = status.timestamps
-            if status.kind == .file {
-                definition.allocation = ByteCount(status.allocation)
-                definition.physical = ByteCount(status.size)
+            let identity = status.identity(on: system)
+            broken.file = identity
+            broken.definition.target.permissions = status.permissions
+            broken.definition.target.timestamps = status.timestamps
+            switch status.kind {
+            case .file:
+                broken.definition.allocation = ByteCount(status.allocation)
+                broken.definition.physical = ByteCount(status.size)
                 // What can't be read now mustn't be judged anew by its header when it can.
-                if raw?.contains(identity, named: name) == true { definition.target.format = .raw }
+                broken.definition.target.format = raw?.format(of: identity, named: name)
+            // The status is its own, not that of what it leads to.
+            case .link: keepWhatWasListed(&broken)
+            case .folder, .other: break
             }
         } catch {
-            return nil
+            if error.code == .notFound { return nil }
+            keepWhatWasListed(&broken)
         }
-        return Volume(definition, file: identity, problems: [Problem(error.about(.volume, name.printable))])
+        return broken
+    }
+
+    /// What a file was that doesn't even have a status now, as on a share whose server is gone.
+    private func keepWhatWasListed(_ volume: inout Volume) {
+        volume.file = raw?.file(named: volume.name) ?? volume.file
+        guard let last = raw?.volume(named: volume.name) else { return }
+        volume.definition.physical = last.definition.physical
+        volume.definition.target.format = last.definition.target.format
     }
 
     /// A file whose name no document can have: shown with escapes, and not usable.

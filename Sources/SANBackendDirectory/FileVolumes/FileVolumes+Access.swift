@@ -46,7 +46,10 @@ extension FileVolumes {
     func compareLink(_ name: FileName, in folder: OpenFile, with volume: Volume) throws(StorageError) {
         guard let listed = volume.file else { return }
         var reader = FileReader(folder: folder, system: try FileSystem(of: folder))
-        guard reader.volume(named: name.text)?.file?.isSame(as: listed) == true else { throw changed(volume) }
+        let now = reader.volume(named: name.text)
+        // One that led nowhere is listed as what it led to before.
+        if !volume.problems.isEmpty, now?.problems.isEmpty == false { return }
+        guard now?.file?.isSame(as: listed) == true else { throw changed(volume) }
     }
 
     private func changed(_ volume: Volume) -> StorageError {

@@ -73,10 +73,15 @@ extension ImageHeader {
     /// Recognises a dmg (UDIF, trailer `koly`) and a vhd of fixed size by the last ``footerLength`` bytes.
     public static func parseFooter(_ bytes: Span<UInt8>, fileSize: UInt64) -> ImageHeader? {
         guard bytes.count == footerLength else { return nil }
-        if bytes.has("conectix") { return vpc(bytes) }
-        guard bytes.has("koly"), bytes.bigEndian(UInt32.self, at: 8) == 512 else { return nil }
-        var header = ImageHeader("dmg")
-        header.setCapacity(bytes.bigEndian(UInt64.self, at: 492), unit: 512)
+        var header: ImageHeader
+        if bytes.has("conectix") {
+            header = vpc(bytes)
+        } else {
+            guard bytes.has("koly"), bytes.bigEndian(UInt32.self, at: 8) == 512 else { return nil }
+            header = ImageHeader("dmg")
+            header.setCapacity(bytes.bigEndian(UInt64.self, at: 492), unit: 512)
+        }
+        header.isAtEnd = true
         return header
     }
 }

@@ -26,7 +26,7 @@ extension ImageHeader {
     ///
     /// Those at the end (dmg and vhd of fixed size) come last when a file is copied to its place, and name no other file.
     package var mayBeGuests: Bool {
-        !VolumeFormat.unmarked.contains(format)
+        !VolumeFormat.unheaded.contains(format) && !isAtEnd
     }
 
     /// What a file is listed as that had no header at its start before somebody wrote this one to it.

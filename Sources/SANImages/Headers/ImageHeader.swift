@@ -21,6 +21,8 @@ public struct ImageHeader: Sendable, Hashable {
     public var hasExternalData: Bool
     /// Where the payload of a LUKS volume begins.
     public var payloadOffset: ByteCount?
+    /// Whether it is the end of the file that says so: of a dmg, and of a vhd of fixed size.
+    public var isAtEnd: Bool
     /// What makes no sense in it.
     public var flaws: [String]
 
@@ -36,6 +38,7 @@ public struct ImageHeader: Sendable, Hashable {
         spansFile = false
         snapshots = 0
         hasExternalData = false
+        isAtEnd = false
         flaws = []
     }
 
