@@ -150,8 +150,9 @@ let package = Package(
         .testTarget(
             name: "SANBackendGlusterTests",
             dependencies: [
-                "SANBackendGluster", "CGlusterFS", "SANEngine", "SANHost", "SANImages", "SANModel", "SANTestSupport",
-                logging, system,
+                "SANBackendDirectory", "SANBackendGluster", "CGlusterFS", "SANEngine", "SANHost", "SANImages",
+                "SANModel",
+                "SANTestSupport", logging, system,
             ],
             swiftSettings: settings
         ),

@@ -9,6 +9,9 @@ package enum ImageResizing: Sendable, Hashable {
     case file(UInt64)
     /// `qemu-img` changes the image.
     case image(QemuImg.Resize)
+
+    /// The images that `qemu-img` makes larger (`bdrv_co_truncate`, QEMU 7.2).
+    package static let formats: Set<VolumeFormat> = [.qcow2, "qed"]
 }
 
 extension ImageHeader {
@@ -26,7 +29,7 @@ extension ImageHeader {
             StorageError(.unsupported, reason, subject: .volume(name))
         }
         switch format {
-        case .qcow2, "qed":
+        case _ where ImageResizing.formats.contains(format):
             guard let capacity else { throw unsupported(senseless) }
             try request.check(volume.name, whichHas: capacity)
             let resize = QemuImg.Resize(request, of: self)

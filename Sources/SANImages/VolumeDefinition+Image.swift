@@ -1,6 +1,20 @@
 import SANModel
 
 extension VolumeDefinition {
+    /// The header that the list tells of, as ``take(_:size:allocation:folder:)`` put it there.
+    package var listedHeader: ImageHeader {
+        guard let format = target.format, !VolumeFormat.unheaded.contains(format) else { return .spanningFile(.raw) }
+        var header = ImageHeader(format, capacity: capacity)
+        header.compat = target.compat
+        header.clusterSize = target.clusterSize
+        header.features = target.features
+        header.encryption = target.encryption?.format
+        header.backing = backingStore?.path.map {
+            ImageHeader.Backing(name: Array($0.utf8), format: backingStore?.format)
+        }
+        return header
+    }
+
     /// Describes a file by its header: sizes, format, backing store and what else the header says.
     ///
     /// - Parameters:

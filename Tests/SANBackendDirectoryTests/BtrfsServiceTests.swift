@@ -62,6 +62,24 @@ import Testing
         }
     }
 
+    /// What is shared is of one moment, as after a power failure.
+    @Test func `A clone of an image that QEMU writes to is made where it shares its blocks`() async throws {
+        try await withBtrfs { mount in
+            try FileManager.default.createDirectory(
+                atPath: mount.appending("p").string, withIntermediateDirectories: false)
+            let fixture = try await DirectoryFixture(in: mount.appending("p"))
+            try await run("qemu-img", ["create", "-q", "-f", "qcow2", fixture.path("origin"), "1M"])
+            let guest = try LocalFile(fixture.path("origin"), .readWrite)
+            lockAsQEMU(guest.descriptor.rawValue)
+            let volume = try await fixture.volume("origin")
+            var definition = volume.definition
+            definition.name = "clone"
+            _ = try await fixture.pool.createVolume(
+                VolumeRequest(definition, origin: .init(volume: volume, pool: fixture.pool)), in: fixture.context)
+            #expect(try fixture.read("clone") == fixture.read("origin"))
+        }
+    }
+
     @Test func `Labels are shown where files have them`() async throws {
         try await withBtrfs { mount in
             let path = mount.appending("p").string

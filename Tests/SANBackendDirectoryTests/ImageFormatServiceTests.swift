@@ -364,6 +364,14 @@ import Testing
                     origin: .init(volume: volume, pool: fixture.pool)),
                 in: fixture.context)
         }
+        // Its tables and data would be of different moments.
+        var same = VolumeDefinition(name: "copy", capacity: 1 << 20)
+        same.target.format = .qcow2
+        await expect(.busy) {
+            try await fixture.pool.createVolume(
+                VolumeRequest(same, origin: .init(volume: volume, pool: fixture.pool)), in: fixture.context)
+        }
+        #expect(try fixture.names() == ["v"])
         try writer.writeAll([1])
         try writer.close()
         _ = try await guest

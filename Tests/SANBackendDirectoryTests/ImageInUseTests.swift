@@ -57,6 +57,26 @@ import Testing
         #expect(try fixture.read("v") == [9, 9, 3, 4, 0])
     }
 
+    /// A guest that is started after the first look.
+    @Test(arguments: [VolumeFormat.qcow2, .raw, "luks"])
+    func `A copy of an image that QEMU opens meanwhile isn't made`(format: VolumeFormat) async throws {
+        let fixture = try await DirectoryFixture()
+        let images: [VolumeFormat: HandMadeImage] = [.qcow2: .qcow2(version: 3), .raw: .raw, "luks": .luks]
+        let image = try #require(images[format])
+        try fixture.write("v", image.bytes + [UInt8](repeating: 7, count: 1 << 20))
+        let volume = try await fixture.volume("v")
+        #expect(volume.definition.target.format == format)
+        let guest = try LocalFile(fixture.path("v"), .readWrite)
+        let context = DirectoryFixture.context(progress: Locking(descriptor: guest.descriptor.rawValue))
+        var definition = volume.definition
+        definition.name = "copy"
+        let request = VolumeRequest(definition, origin: .init(volume: volume, pool: fixture.pool))
+        await expect(format == .qcow2 ? .busy : nil) {
+            try await fixture.pool.createVolume(request, in: context)
+        }
+        #expect(try fixture.names() == (format == .qcow2 ? ["v"] : ["copy", "v"]))
+    }
+
     @Test func `What others only read, and what this process has open, isn't in use`() async throws {
         let fixture = try await DirectoryFixture()
         try fixture.write("v", [1])
@@ -67,4 +87,20 @@ import Testing
         #expect(try fixture.read("v") == [9])
         withExtendedLifetime(own) {}
     }
+}
+
+/// Takes the lock of a QEMU that writes (`RAW_PERM_LOCK_BASE`, block/file-posix.c) at each report.
+private struct Locking: ProgressReporting {
+    let descriptor: Int32
+
+    func report(done: ByteCount, total: ByteCount?) { lockAsQEMU(descriptor) }
+}
+
+func lockAsQEMU(_ descriptor: Int32) {
+    var lock = flock()
+    lock.l_type = Int16(F_RDLCK)
+    lock.l_start = 101
+    lock.l_len = 1
+    // F_OFD_SETLK, of Linux; a lock of the process would end with the next close of the file.
+    #expect(fcntl(descriptor, 37, &lock) == 0)
 }

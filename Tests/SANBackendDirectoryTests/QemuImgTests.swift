@@ -64,6 +64,25 @@ import Testing
         #expect(try await commands { $0.target.format = .qcow2 }.count == 1)
     }
 
+    /// It would be told after hours of conversion.
+    @Test(arguments: ["vmdk", "vdi", "vpc", "qcow", "qcow2", "qed"] as [VolumeFormat])
+    func `A copy that can't become larger is refused before it is made`(format: VolumeFormat) async throws {
+        let runner = RecordingRunner()
+        let fixture = try await DirectoryFixture(commands: runner)
+        try fixture.write("origin", [UInt8](repeating: 7, count: 1 << 20))
+        let origin = VolumeRequest.Origin(volume: try await fixture.volume("origin"), pool: fixture.pool)
+        var definition = VolumeDefinition(name: "copy", capacity: 2 << 20)
+        definition.target.format = format
+        let error = await #expect(throws: StorageError.self) {
+            try await fixture.pool.createVolume(VolumeRequest(definition, origin: origin), in: fixture.context)
+        }
+        let grows = [.qcow2, "qed"].contains(format)
+        #expect(runner.commands.isEmpty == !grows)
+        #expect((error?.code == .unsupported) == !grows)
+        #expect(error?.message.contains("leave the capacity out, or copy it to qcow2") == !grows)
+        #expect(try fixture.names() == ["origin"])
+    }
+
     // MARK: A wrong passphrase
 
     /// Plays a `qemu-img` whose `resize` fails when its time is up.

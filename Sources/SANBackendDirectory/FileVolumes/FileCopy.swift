@@ -8,13 +8,16 @@ enum FileCopy {
 
     /// Fills an empty file.
     ///
+    /// - Parameter beforeBytes: where the two can't share their blocks, and it takes a while.
     /// - Returns: whether the two share their blocks.
     @discardableResult
     static func copy(
-        _ origin: OpenFile, to file: OpenFile, _ monitor: TransferMonitor
+        _ origin: OpenFile, to file: OpenFile, _ monitor: TransferMonitor,
+        beforeBytes: () throws(StorageError) -> Void = {}
     ) throws(StorageError) -> Bool {
         let (isShared, size) = try monitor.asking { () throws(StorageError) in
             let isShared = san_file_clone(file.descriptor, origin.descriptor) == 0
+            if !isShared { try beforeBytes() }
             // Another file system, one without shared blocks, or one file without copy-on-write: all of it is a reason to copy.
             let size = try (isShared ? file : origin).status().size
             if !isShared { try file.truncate(to: size) }

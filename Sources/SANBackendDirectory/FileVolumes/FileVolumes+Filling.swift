@@ -39,72 +39,48 @@ extension FileVolumes {
             let (header, status) = try files.image(of: file, origin)
             return (file, header, status)
         }
-        try header.refuseExternalData(of: origin)
-        try plan.requireSecret(of: origin, header)
-        try requireGrowth(plan, Filled(header, size: status.size))
-        if plan.copies(header) {
-            if files.location != location, let backing = header.backing, backing.name.first != UInt8(ascii: "/") {
-                throw StorageError(
-                    .unsupported,
-                    "'\(origin.name.printable)' names its backing file relative to its own folder: it can't be copied into another",
-                    subject: .volume(origin.name.printable))
-            }
-            let copied = try await TransferMonitor.run(on: "'\(plan.name.text.printable)'", in: context) {
-                monitor throws(StorageError) in
-                let copy = try monitor.asking { () throws(StorageError) in
-                    let copy = try staging.makeFile()
-                    try setCopyOnWrite(of: copy, plan)
-                    return copy
-                }
-                let isShared = try FileCopy.copy(file, to: copy, monitor)
-                // A guest may have changed the header since it was judged, and another host the size; in the copy they can't.
-                let (header, status) = try files.image(of: copy, origin)
-                try header.refuseExternalData(of: origin)
-                try plan.requireSecret(of: origin, header)
-                guard plan.copies(header) else { throw FrozenHeader.changed(origin) }
-                if case .raw(let wanted?) = plan.kind, wanted.bytes >= status.size, !isShared {
-                    // Where no space can be promised the copy keeps the holes of its origin.
-                    _ = try copy.reserve(0, status.size, monitor)
-                }
-                return Filled(header, size: status.size)
-            }
-            try await grow(staging, plan, copied, in: context)
-        } else {
-            guard header.backing == nil else {
-                throw StorageError(
-                    .unsupported,
-                    "'\(origin.name.printable)' stands on a backing file, which sanctl doesn't open on an image's word: flatten it with 'qemu-img rebase' first",
-                    subject: .volume(origin.name.printable))
-            }
-            guard header.encryption == nil else {
-                throw StorageError(
-                    .unsupported, "'\(origin.name.printable)' is encrypted: it can be copied in its own format only",
-                    subject: .volume(origin.name.printable))
-            }
-            try plan.requireConversion()
-            let isFrozen = try await blocking(context) { () throws(StorageError) in
-                try freeze(file, status.size, header, origin, in: staging)
-            }
-            // Open until QEMU is done: it is given the file that was judged, not what has its name by then.
-            defer { withExtendedLifetime(file) {} }
-            try await convert(
-                try file.shared(), header.format.driver, isFrozen: isFrozen, staging, plan, passphrase, in: context)
-            try await grow(staging, plan, Filled(header, size: status.size), in: context)
+        let place = files.location == location ? OriginPlace.here : .otherFolder
+        guard try keepsBytes(plan, origin, header, status.size, place) else {
+            return try await convert(file, header, status.size, origin, staging, plan, passphrase, in: context)
         }
+        let copied = try await TransferMonitor.run(on: "'\(plan.name.text.printable)'", in: context) {
+            monitor throws(StorageError) in
+            let copy = try monitor.asking { () throws(StorageError) in
+                let copy = try staging.makeFile()
+                try setCopyOnWrite(of: copy, plan)
+                return copy
+            }
+            // Tables and data of different moments are no image, and the bytes of a guest are. Shared blocks are all of one moment.
+            let hasTables = header.format.driver != "raw" && header.format != "luks"
+            let requireRest = { () throws(StorageError) -> Void in
+                if hasTables { try files.requireUnused(file, origin, forWriting: false) }
+            }
+            let isShared = try FileCopy.copy(file, to: copy, monitor, beforeBytes: requireRest)
+            if !isShared { try requireRest() }
+            // A guest may have changed the header since it was judged, and another host the size; in the copy they can't.
+            let (header, status) = try files.image(of: copy, origin)
+            try header.refuseExternalData(of: origin)
+            try plan.requireSecret(of: origin, header)
+            guard plan.copies(header) else { throw FrozenHeader.changed(origin) }
+            if case .raw(let wanted?) = plan.kind, wanted.bytes >= status.size, !isShared {
+                // Where no space can be promised the copy keeps the holes of its origin.
+                _ = try copy.reserve(0, status.size, monitor)
+            }
+            return Filled(header, size: status.size)
+        }
+        try await grow(staging, plan, copied, in: context)
     }
 
-    /// From a pool that isn't made of files: its data is raw.
+    /// From another pool, through which its bytes are read: raw ones, or those of an image in a file of another machine.
     private func fill(
         _ staging: Staging, _ plan: CreationPlan, from origin: Volume, through pool: any VolumeData,
         _ passphrase: SecretBytes?, in context: OperationContext
     ) async throws(StorageError) {
-        var isRaw = false
-        if case .raw = plan.kind { isRaw = true }
-        if !isRaw { try plan.requireConversion() }
-        if let size = origin.definition.capacity {
-            try requireGrowth(plan, Filled(.spanningFile(.raw), size: size.bytes))
-        }
-        let name = isRaw ? Staging.volume : Staging.origin
+        try origin.requireKnownFormat()
+        let listed = origin.definition.listedHeader
+        let keepsBytes = try keepsBytes(
+            plan, origin, listed, origin.definition.capacity?.bytes ?? .max, .elsewhere)
+        let name = keepsBytes ? Staging.volume : Staging.origin
         let file = try await blocking(context) { () throws(StorageError) in
             let file = try staging.makeFile(name)
             try setCopyOnWrite(of: file, plan)
@@ -112,26 +88,90 @@ extension FileVolumes {
         }
         let sink = DataEnd(
             descriptor: FileDescriptor(rawValue: file.descriptor), isSeekable: true, name: file.path)
-        let isSparse = !isRaw || (plan.definition.allocation.map { $0 < origin.definition.capacity ?? 0 } ?? false)
-        let summary = try await pool.download(origin, to: sink, TransferRequest(isSparse: isSparse), in: context)
-        try await blocking(context.renewed) { () throws(StorageError) in try file.sync() }
-        if !isRaw {
-            try await convert(path(staging, name), "raw", isFrozen: false, staging, plan, passphrase, in: context)
+        var isSparse = true
+        if case .raw(let wanted) = plan.kind, keepsBytes {
+            isSparse = wanted.map { $0 < origin.definition.capacity ?? 0 } ?? false
         }
-        try await grow(staging, plan, Filled(.spanningFile(.raw), size: summary.bytes.bytes), in: context)
+        let summary = try await pool.download(origin, to: sink, TransferRequest(isSparse: isSparse), in: context)
+        let (header, size) = try await blocking(context.renewed) { () throws(StorageError) in
+            try file.sync()
+            // What a guest writes to a raw volume is data, also where it looks like an image.
+            if listed.spansFile { return (listed, summary.bytes.bytes) }
+            let (header, status) = try image(of: file, origin)
+            return (header, status.size)
+        }
+        let stillKeepsBytes = try self.keepsBytes(plan, origin, header, size, .elsewhere)
+        guard keepsBytes else {
+            return try await convert(
+                file, header, size, origin, staging, plan, passphrase, in: context.renewed)
+        }
+        guard stillKeepsBytes else { throw FrozenHeader.changed(origin) }
+        try await grow(staging, plan, Filled(header, size: size), in: context)
     }
 
+    /// Where the origin's file is, and so what it stands on.
+    private enum OriginPlace {
+        case here
+        case otherFolder
+        case elsewhere
+    }
+
+    /// Whether the origin's bytes as they are make the volume, rather than what `qemu-img` makes of them.
+    ///
+    /// - Parameter size: of the origin's file.
+    /// - Throws: `unsupported` for what can be neither, and where the copy couldn't get the capacity that was asked for.
+    private func keepsBytes(
+        _ plan: CreationPlan, _ origin: Volume, _ header: ImageHeader, _ size: UInt64, _ place: OriginPlace
+    ) throws(StorageError) -> Bool {
+        func refused(_ why: String) -> StorageError {
+            StorageError(
+                .unsupported, "'\(origin.name.printable)' \(why)", subject: .volume(origin.name.printable))
+        }
+        try header.refuseExternalData(of: origin)
+        try plan.requireSecret(of: origin, header)
+        try requireGrowth(plan, Filled(header, size: size))
+        if plan.copies(header) {
+            guard let backing = header.backing else { return true }
+            switch place {
+            case .here: return true
+            case .otherFolder:
+                if backing.name.first == UInt8(ascii: "/") { return true }
+                throw refused("names its backing file relative to its own folder: it can't be copied into another")
+            case .elsewhere: throw refused("stands on a backing file, which its copy in another pool wouldn't find")
+            }
+        }
+        guard header.backing == nil else {
+            throw refused(
+                "stands on a backing file, which sanctl doesn't open on an image's word: flatten it with 'qemu-img rebase' first"
+            )
+        }
+        guard header.encryption == nil else {
+            throw refused("is encrypted: it can be copied in its own format only")
+        }
+        try plan.requireConversion()
+        return false
+    }
+
+    /// Has `qemu-img` make the volume of what is in a file.
+    ///
     /// Conversions go on as long as they need: only the user ends them.
     private func convert(
-        _ origin: FilePath, _ format: String, isFrozen: Bool, _ staging: Staging, _ plan: CreationPlan,
-        _ passphrase: SecretBytes?, in context: OperationContext
+        _ file: OpenFile, _ header: ImageHeader, _ size: UInt64, _ origin: Volume, _ staging: Staging,
+        _ plan: CreationPlan, _ passphrase: SecretBytes?, in context: OperationContext
     ) async throws(StorageError) {
+        let isFrozen = try await blocking(context) { () throws(StorageError) in
+            try freeze(file, size, header, origin, in: staging)
+        }
         var (target, options) = ("raw", [String]())
         if case .image(let format, let given) = plan.kind { (target, options) = (format, given) }
+        // Open until QEMU is done: it is given the file that was judged, not what has its name by then.
+        defer { withExtendedLifetime(file) {} }
         let conversion = QemuImg.Conversion(
-            .file(origin), format: format, frozen: isFrozen ? path(staging, Staging.frozen) : nil,
-            to: .file(path(staging)), format: target, options: options)
+            .file(try file.shared()), format: header.format.driver,
+            frozen: isFrozen ? path(staging, Staging.frozen) : nil, to: .file(path(staging)), format: target,
+            options: options)
         try await QemuImg(commands: commands).convert(conversion, passphrase: passphrase, until: .never)
+        try await grow(staging, plan, Filled(header, size: size), in: context)
     }
 
     /// Keeps the header that was judged for QEMU, whatever a guest makes of it meanwhile.
@@ -164,17 +204,18 @@ extension FileVolumes {
     /// Refuses what couldn't get the capacity that was asked for, before its data is copied.
     private func requireGrowth(_ plan: CreationPlan, _ filled: Filled) throws(StorageError) {
         guard let wanted = plan.capacity, wanted > filled.capacity else { return }
-        let what: String
+        let (what, remedy): (String, String)
         switch plan.kind {
         case .folder, .raw: return
-        case .image("luks", _), .copy: what = "A \(plan.format)"
-        case .image:
+        case .image("luks", _): (what, remedy) = ("A luks", "resize it afterwards")
+        case .image(let format, _) where ImageResizing.formats.contains(VolumeFormat(rawValue: format)):
             guard filled.header.encryption != nil || plan.secret != nil else { return }
-            what = "An encrypted"
+            (what, remedy) = ("An encrypted", "resize it afterwards")
+        case .image, .copy: (what, remedy) = ("A \(plan.format)", "leave the capacity out, or copy it to qcow2")
         }
         throw StorageError(
             .unsupported,
-            "\(what) copy has the capacity of its origin, which is \(filled.capacity): resize it afterwards",
+            "\(what) copy has the capacity of its origin, which is \(filled.capacity): \(remedy)",
             subject: .volume(plan.name.text))
     }
 

@@ -21,6 +21,20 @@ extension ImageHeader {
     }
 }
 
+extension Volume {
+    /// Refuses to read data through a pool that doesn't know what it is: a file whose header couldn't be read may be an image, and what isn't a
+    /// file is raw.
+    ///
+    /// - Throws: `invalid_state`.
+    package func requireKnownFormat() throws(StorageError) {
+        guard definition.target.format == nil, unit == nil, image == nil else { return }
+        throw StorageError(
+            .invalidState,
+            "The format of '\(name.printable)' couldn't be read when it was listed: refresh its pool and try again",
+            subject: .volume(name.printable))
+    }
+}
+
 extension ImageHeader {
     /// Whether it is at the start of the file, where a guest could have written it, and QEMU would go by it.
     ///
