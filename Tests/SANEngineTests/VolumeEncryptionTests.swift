@@ -65,6 +65,27 @@ struct VolumeEncryptionTests {
         #expect(try await engine.secretValue(uuid.description).copied() == [1])
     }
 
+    @Test("a copy's secret may be named by its usage where the origin's is named by its UUID, and is the same")
+    func copied() async throws {
+        let fixture = try EngineFixture()
+        let engine = fixture.engine
+        try await fixture.running()
+        _ = try await engine.createVolume(definition(), inPool: "p")
+        let uuid = try #require(try await engine.secrets().first?.definition.uuid)
+        let origin = VolumeReference("v")
+        let copy = try await engine.createVolume(
+            definition("w", secrets: [.usage("/srv/path/v")]), inPool: "p", from: origin)
+        #expect(copy.value.volume.definition.target.encryption?.secrets == [.uuid(uuid)])
+        // Another one, and one that isn't there, are the backend's to judge.
+        let other = try #require(
+            try await engine.defineSecret(SecretDefinition(usage: .init(kind: .volume, name: "o"))).value.definition
+                .uuid)
+        for (name, secret) in [("x", SecretReference.uuid(other)), ("y", .usage("none"))] {
+            let copy = try await engine.createVolume(definition(name, secrets: [secret]), inPool: "p", from: origin)
+            #expect(copy.value.volume.definition.target.encryption?.secrets == [secret])
+        }
+    }
+
     @Test("a secret whose value can't be stored isn't left, also after the deadline")
     func valueless() async throws {
         let fixture = try EngineFixture()

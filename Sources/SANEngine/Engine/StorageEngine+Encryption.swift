@@ -8,7 +8,7 @@ extension StorageEngine {
         _ request: VolumeRequest, in pool: any VolumeProvisioning, until deadline: Deadline,
         _ progress: any ProgressReporting
     ) async throws(StorageError) -> Change<Volume> {
-        var request = request
+        var request = try namingSecretAsOrigin(request)
         let secret = try await provideSecret(for: &request, in: pool, until: deadline)
         do throws(StorageError) {
             let wanted = request
@@ -21,6 +21,17 @@ extension StorageEngine {
             }
             throw await secretStore.withdraw(secret, after: error)
         }
+    }
+
+    /// Has a copy name its secret as its origin does: one may say its usage and the other its UUID, and backends compare what is said.
+    private func namingSecretAsOrigin(_ request: VolumeRequest) throws(StorageError) -> VolumeRequest {
+        var request = request
+        guard let wanted = request.definition.target.encryption?.secrets, wanted.count == 1,
+            let known = request.origin?.volume.definition.target.encryption?.secrets, known.count == 1,
+            try secretStore.areSame(wanted[0], known[0], usage: .volume)
+        else { return request }
+        request.definition.target.encryption?.secrets = known
+        return request
     }
 
     /// Whether a pool is sure that it has no such volume, also where the task was cancelled.

@@ -293,6 +293,22 @@ extension SecretStore: SecretResolving {
         try await value(of: find(reference, usage: kind), until: .after(timeout))
     }
 
+    /// Whether two references lead to one secret; false where one of them leads to none.
+    func areSame(
+        _ one: SecretReference, _ other: SecretReference, usage kind: SecretDefinition.Usage.Kind
+    ) throws(StorageError) -> Bool {
+        if one == other { return true }
+        do throws(StorageError) {
+            let uuids = [
+                try find(one, usage: kind).definition.uuid, try find(other, usage: kind).definition.uuid,
+            ]
+            return uuids[0] != nil && uuids[0] == uuids[1]
+        } catch {
+            guard error.code == .notFound else { throw error }
+            return false
+        }
+    }
+
     private func find(
         _ reference: SecretReference, usage kind: SecretDefinition.Usage.Kind
     ) throws(StorageError) -> SecretStatus {
