@@ -1,7 +1,12 @@
-import SANEngine
-import SANModel
+package import SANEngine
+import SANImages
+package import SANModel
 
-extension GlusterPool {
+extension GlusterPool: ImageFilePool {
+    package func requireUnused(_ volume: Volume, in context: OperationContext) async throws(StorageError) {
+        try await requireUnused(volume, context)
+    }
+
     /// Refuses a file that somebody has open: before its bytes change under a guest, and before its header is believed, as what a guest writes
     /// could be another one.
     ///

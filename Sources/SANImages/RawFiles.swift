@@ -47,11 +47,13 @@ package final class RawFiles: Sendable {
     ///   they never are.
     package func format(of file: FileIdentity, named name: String?) -> VolumeFormat? {
         withIndex { index in
-            index.byInode[file.inode, default: []].first { one in
+            let names = index.byInode[file.inode, default: []].filter { one in
                 guard one.file.isSame(as: file) else { return false }
                 let isSure = one.file.handle != nil && file.handle != nil || one.file.birth != nil && file.birth != nil
                 return isSure || name == nil || one.name == name
-            }?.format
+            }
+            // By one of its names the end of a file may make it a vhd, and by another it is raw.
+            return (names.first { VolumeFormat.unheaded.contains($0.format) } ?? names.first)?.format
         }
     }
 

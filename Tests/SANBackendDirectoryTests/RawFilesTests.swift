@@ -49,6 +49,11 @@ import Testing
             #expect(known.listed(fixed, of: file(7), named: "v").format == "vpc")
         }
         // One that qemu-img made keeps its own.
+        var linked = listed(.raw)
+        linked.definition.name = "w"
+        for list in [[listed("vpc"), linked], [linked, listed("vpc")]] {
+            #expect(RawFiles { list }.listed(dynamic, of: file(7), named: nil).format == .raw)
+        }
         let known = RawFiles { [listed("vpc")] }
         #expect(known.listed(dynamic, of: file(7), named: "v") == dynamic)
         #expect(known.listed(fixed, of: file(7), named: "v") == fixed)

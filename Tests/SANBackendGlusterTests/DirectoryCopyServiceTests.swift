@@ -107,6 +107,19 @@ import Testing
         #expect(try await names() == ["copy"])
     }
 
+    /// Its tables and data would be of different moments.
+    @Test func `An image that somebody has open isn't copied, and a raw volume is`() async throws {
+        let image = try await put(try await image(), as: "image")
+        let raw = VolumeRequest.Origin(volume: try await gluster.make("raw", ByteCount(1 << 20)), pool: gluster.pool)
+        let open = try await gluster.opened(["image", "raw"])
+        for format in [VolumeFormat.qcow2, .raw] {
+            #expect(await refusal { try await make("copy", format, from: image) }?.code == .busy)
+        }
+        _ = try await make("copy", .raw, from: raw)
+        #expect(try await names() == ["copy"])
+        withExtendedLifetime(open) {}
+    }
+
     @Test func `An encrypted image is copied as it is, and not converted`() async throws {
         try await qemu(
             "create", "-q", "-f", "luks", "--object", "secret,id=s,file=/dev/stdin", "-o", "key-secret=s,iter-time=10",

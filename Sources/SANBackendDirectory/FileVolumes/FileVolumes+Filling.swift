@@ -51,9 +51,8 @@ extension FileVolumes {
                 return copy
             }
             // Tables and data of different moments are no image, and the bytes of a guest are. Shared blocks are all of one moment.
-            let hasTables = header.format.driver != "raw" && header.format != "luks"
             let requireRest = { () throws(StorageError) -> Void in
-                if hasTables { try files.requireUnused(file, origin, forWriting: false) }
+                if header.hasTables { try files.requireUnused(file, origin, forWriting: false) }
             }
             let isShared = try FileCopy.copy(file, to: copy, monitor, beforeBytes: requireRest)
             if !isShared { try requireRest() }
@@ -91,6 +90,9 @@ extension FileVolumes {
         var isSparse = true
         if case .raw(let wanted) = plan.kind, keepsBytes {
             isSparse = wanted.map { $0 < origin.definition.capacity ?? 0 } ?? false
+        }
+        if listed.hasTables, let pool = pool as? any ImageFilePool {
+            try await pool.requireUnused(origin, in: context)
         }
         let summary = try await pool.download(origin, to: sink, TransferRequest(isSparse: isSparse), in: context)
         let (header, size) = try await blocking(context.renewed) { () throws(StorageError) in
