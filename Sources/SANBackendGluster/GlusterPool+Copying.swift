@@ -29,11 +29,10 @@ extension GlusterPool {
         guard origin.volume.definition.backingStore == nil || (origin.pool as? GlusterPool)?.source == source else {
             throw refused(origin, "stands on a backing file, which its copy in another pool wouldn't find")
         }
-        try await requireWhole(origin, context)
         let isFull = plan.definition.allocation.map { $0 >= plan.capacity ?? 0 } ?? true
         return try await publish(name, plan, context) { staging throws(StorageError) in
             let file = staging.file
-            let count = try await copy(origin.volume, of: data, into: file, named: name, context)
+            let count = try await copySteadily(origin, of: data, into: file, named: name, context)
             let wanted = plan.capacity ?? 0
             if case .raw = plan.kind {
                 let size = max(count, wanted.bytes)
@@ -53,15 +52,18 @@ extension GlusterPool {
         }
     }
 
-    /// Refuses an image that somebody has open: a guest changes its tables while they are read, and the copy has some of each.
-    ///
-    /// What has none, raw and LUKS, is copied as it is at each moment, as a disk is.
-    private func requireWhole(
-        _ origin: VolumeRequest.Origin, _ context: OperationContext
-    ) async throws(StorageError) {
-        guard let pool = origin.pool as? GlusterPool, ![.raw, "luks"].contains(listedFormat(origin.volume.definition))
-        else { return }
-        try await pool.requireUnused(origin.volume, context)
+    /// Copies what has tables only while nobody writes to it; raw and LUKS volumes as they are at each moment, as disks are.
+    private func copySteadily(
+        _ origin: VolumeRequest.Origin, of data: any VolumeData, into file: GlusterFile, named name: String,
+        _ context: OperationContext
+    ) async throws(StorageError) -> UInt64 {
+        let volume = origin.volume
+        guard volume.definition.listedHeader.hasTables, let pool = origin.pool as? any ImageFilePool else {
+            return try await copy(volume, of: data, into: file, named: name, context)
+        }
+        return try await pool.readSteadily(volume, in: context) { () async throws(StorageError) in
+            try await copy(volume, of: data, into: file, named: name, context)
+        }
     }
 
     /// The header of a copy, whose origin's name tells whether it may be at the end.

@@ -3,8 +3,40 @@ import SANImages
 package import SANModel
 
 extension GlusterPool: ImageFilePool {
-    package func requireUnused(_ volume: Volume, in context: OperationContext) async throws(StorageError) {
-        try await requireUnused(volume, context)
+    /// It is told by the time of the last write, as bricks don't tell reading from writing, and a golden image is open for as long as a guest stands
+    /// on it.
+    ///
+    /// That of a sharded file doesn't tell of all its pieces, so that one mustn't be open at all.
+    package func readSteadily<Value: Sendable>(
+        _ volume: Volume, in context: OperationContext, _ read: () async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        guard let before = try await lastWrite(to: volume, context) else {
+            try await requireUnused(volume, context)
+            return try await read()
+        }
+        let value = try await read()
+        guard try await lastWrite(to: volume, context.renewed) == before else {
+            throw StorageError(
+                .busy,
+                "'\(volume.name.printable)' was written to while it was read, so what was read is no image: a virtual machine or another client has it open",
+                subject: .volume(volume.name.printable))
+        }
+        return value
+    }
+
+    private struct LastWrite: Sendable, Equatable {
+        var size: UInt64
+        var time: Timestamp?
+    }
+
+    /// - Returns: nil for a sharded file.
+    private func lastWrite(to volume: Volume, _ context: OperationContext) async throws(StorageError) -> LastWrite? {
+        let source = source
+        return try await call("the file '\(volume.name.printable)'", context) { connected throws(StorageError) in
+            if try connected.isSharded() { return nil }
+            let status = try source.openListed(volume, writing: false, on: connected).statusNow()
+            return LastWrite(size: status.size, time: status.timestamps.modification)
+        }
     }
 
     /// Refuses a file that somebody has open: before its bytes change under a guest, and before its header is believed, as what a guest writes

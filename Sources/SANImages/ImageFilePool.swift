@@ -3,10 +3,13 @@ import SANModel
 
 /// A pool of files that may be images, through which other pools read them.
 package protocol ImageFilePool: ActivePool {
-    /// Refuses an image that somebody works on: a copy that takes a while would have tables and data of different moments.
+    /// Reads an image, and refuses what was read where somebody has written to it meanwhile: it would have tables and data of different moments.
     ///
-    /// - Throws: `busy`.
-    func requireUnused(_ volume: Volume, in context: OperationContext) async throws(StorageError)
+    /// - Parameter read: reads it through the pool, which may take long.
+    /// - Throws: `busy`, and what `read` throws.
+    func readSteadily<Value: Sendable>(
+        _ volume: Volume, in context: OperationContext, _ read: () async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value
 }
 
 extension ImageHeader {

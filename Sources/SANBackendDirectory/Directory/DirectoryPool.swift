@@ -1,4 +1,5 @@
 public import SANEngine
+import SANImages
 public import SANModel
 
 /// A folder whose files are volumes.
@@ -55,5 +56,13 @@ public struct DirectoryPool: VolumeInspection, VolumeEncryption, VolumeData, Fil
         _ volume: Volume, _ algorithm: WipeAlgorithm, in context: OperationContext
     ) async throws(StorageError) -> TransferSummary {
         try await files.wipe(volume, algorithm, in: context)
+    }
+}
+
+extension DirectoryPool: ImageFilePool {
+    package func readSteadily<Value: Sendable>(
+        _ volume: Volume, in context: OperationContext, _ read: () async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        try await files.readSteadily(volume, in: context, read)
     }
 }

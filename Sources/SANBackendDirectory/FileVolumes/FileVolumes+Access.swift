@@ -1,4 +1,5 @@
 import CLinux
+import SANEngine
 import SANHost
 import SANImages
 import SANModel
@@ -84,6 +85,21 @@ extension FileVolumes {
         throw StorageError(
             .busy, "'\(volume.name.printable)' is in use by a virtual machine, or a program of QEMU: stop that first",
             subject: .volume(volume.name.printable))
+    }
+
+    /// Reads an image as ``ImageFilePool`` says; QEMU's locks tell who writes.
+    func readSteadily<Value: Sendable>(
+        _ volume: Volume, in context: OperationContext, _ read: () async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        func requireUnused(_ context: OperationContext) async throws(StorageError) {
+            try await blocking(context) { () throws(StorageError) in
+                try self.requireUnused(try openListed(volume, FileFlags.read), volume, forWriting: false)
+            }
+        }
+        try await requireUnused(context)
+        let value = try await read()
+        try await requireUnused(context.renewed)
+        return value
     }
 
     /// The image in a volume's file that is open, or in a copy of it.

@@ -91,10 +91,15 @@ extension FileVolumes {
         if case .raw(let wanted) = plan.kind, keepsBytes {
             isSparse = wanted.map { $0 < origin.definition.capacity ?? 0 } ?? false
         }
-        if listed.hasTables, let pool = pool as? any ImageFilePool {
-            try await pool.requireUnused(origin, in: context)
+        let transfer = TransferRequest(isSparse: isSparse)
+        let summary: TransferSummary
+        if listed.hasTables, let images = pool as? any ImageFilePool {
+            summary = try await images.readSteadily(origin, in: context) { () async throws(StorageError) in
+                try await pool.download(origin, to: sink, transfer, in: context)
+            }
+        } else {
+            summary = try await pool.download(origin, to: sink, transfer, in: context)
         }
-        let summary = try await pool.download(origin, to: sink, TransferRequest(isSparse: isSparse), in: context)
         let (header, size) = try await blocking(context.renewed) { () throws(StorageError) in
             try file.sync()
             // What a guest writes to a raw volume is data, also where it looks like an image.

@@ -74,14 +74,16 @@ final class GlusterFile: Sendable {
         try check(unsafe san_gluster_truncate(try file, size), cannot: "change the size of", uri)
     }
 
-    /// The length that it has on its bricks.
+    /// What its bricks say of it.
     ///
     /// For a second the client answers from what it has seen last (performance.md-cache), also where another one has changed the length since; a
     /// flush brings what the brick says (seen with glusterfs 10.3, but for sharded files, whose lengths Gluster tells one client only).
-    func lengthNow() throws(StorageError) -> UInt64 {
+    func statusNow() throws(StorageError) -> GlusterStatus {
         try sync()
-        return try status().size
+        return try status()
     }
+
+    func lengthNow() throws(StorageError) -> UInt64 { try statusNow().size }
 
     /// - Throws: `invalid_state` where it isn't as long as that any more.
     func requireLength(_ length: UInt64, _ name: String) throws(StorageError) {
