@@ -86,7 +86,7 @@ import Testing
                     try await limited.purge(trashed, isForced: false, in: context)
                 }
                 #expect(error?.code == .permissionDenied)
-                #expect(error?.causes.map(\.message) == ["The image 'v' may be deleted in part: delete it again"])
+                #expect(error?.causes.map(\.message) == ["The image 'v' may be deleted in part: purge it again"])
             }
             #expect(await code { _ = try await pool.restore(trashed, as: "v", in: context) } == .invalidState)
             try await pool.purge(trashed, isForced: false, in: context)

@@ -28,7 +28,7 @@ extension ClusterConnection {
     ///
     /// librbd keeps it in the trash, by its id, and lists it among the images and not in the trash.
     func begunDeletion(of volume: Volume) throws(StorageError) -> TrashedVolume? {
-        try trashed(volume).flatMap { $0.source == "removing" ? $0 : nil }
+        try trashed(volume).flatMap { $0.isLeftover ? $0 : nil }
     }
 
     /// The entry of the trash that an image is, of whatever source.
@@ -132,7 +132,8 @@ extension ClusterConnection {
         let wasBegun = state == .removing || wasNoted
         try call.proceed(
             leaving: StorageError(
-                .invalidState, "The image '\(shown)' may be deleted in part: delete it again", subject: .volume(shown)))
+                .invalidState, "The image '\(shown)' may be deleted in part: \(trashed.again)", subject: .volume(shown)
+            ))
         let note = PurgeNote(on: trashed.id)
         do throws(StorageError) {
             try set(note, on: trashed)
@@ -156,7 +157,7 @@ extension ClusterConnection {
         // Both are looked for before the first object goes; and no program of Ceph's gives an image in the trash a snapshot, so that whatever had
         // begun there before had none to find, and left none (`PreRemoveRequest::check_image_snaps` and `check_group` of 16.2).
         let isUnbegun =
-            [.directoryNotEmpty, .tooManyLinks].contains(errno) && !call.hasBegun && trashed.source != "removing"
+            [.directoryNotEmpty, .tooManyLinks].contains(errno) && !call.hasBegun && !trashed.isLeftover
         let isBegun = !isUnbegun && (wasBegun || call.hasBegun)
         if !isBegun || errno == .canceled { call.leavesNothing() }
         var error = purgeFailure(result, of: trashed)
@@ -172,14 +173,14 @@ extension ClusterConnection {
 
     private func purgeFailure(_ result: Int32, of trashed: TrashedVolume) -> StorageError {
         let shown = trashed.name.printable
-        let isLeftover = trashed.source == "removing"
+        let isLeftover = trashed.isLeftover
         func failure(_ code: StorageError.Code, _ message: String) -> StorageError {
             StorageError(code, message, subject: .volume(shown))
         }
         switch CephFailure(result).errno {
         case .canceled:
             return failure(
-                .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: delete it again")
+                .cancelled, "The image '\(shown)' is deleted in part, which can't be taken back: \(trashed.again)")
         case .resourceBusy where isLeftover:
             return failure(
                 .busy,
@@ -230,6 +231,11 @@ extension ClusterConnection {
 }
 
 extension TrashedVolume {
+    /// Whether a deletion has left it, and no user has put it there.
+    var isLeftover: Bool { source == "removing" }
+    /// What ends a purge that has ended early.
+    fileprivate var again: String { isLeftover ? "delete it again" : "purge it again" }
+
     fileprivate init(_ entry: rbd_trash_image_info_t) {
         unsafe self.init(id: String(cString: entry.id), name: String(cString: entry.name))
         unsafe deletedAt = Timestamp(seconds: Int64(entry.deletion_time))

@@ -45,7 +45,7 @@ extension ClusterConnection {
         var isListed = try imageIDs(of: trashed.name).contains(trashed.id)
         try imageNames(of: [trashed.id], pool: poolID) { _, _ in isListed = true }
         guard !isListed else {
-            let verb = trashed.source == "removing" ? "rm" : "trash move"
+            let verb = trashed.isLeftover ? "rm" : "trash move"
             throw StorageError(
                 .invalidState,
                 "The move of the image '\(shown)' to the trash hasn't ended: 'rbd \(verb) \(source.path(of: shown))' ends one that was stopped",
