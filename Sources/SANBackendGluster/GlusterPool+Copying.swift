@@ -159,7 +159,7 @@ extension GlusterPool {
         let copy = try await makeStaging(name, context)
         let made: Volume
         do throws(StorageError) {
-            let count = try await self.copy(origin.volume, of: data, into: copy.file, named: name, context)
+            let count = try await copySteadily(origin, of: data, into: copy.file, named: name, context)
             let size = try await roundUp(copy.file, count, context.renewed)
             let file = copy.file
             try await call("the copy", context.renewed) { _ throws(StorageError) in try file.sync() }

@@ -17,7 +17,21 @@ extension GlusterPool {
             throw await cutBack(file, name, from: old, to: old, after: error, context)
         }
         guard hasSpace else { return try await extend(file, name, from: old, to: new, context) }
-        try await setLength(of: file, name, from: old, to: new, context.renewed)
+        do throws(StorageError) {
+            try await setLength(of: file, name, from: old, to: new, context.renewed)
+        } catch {
+            throw await cutBack(file, name, from: old, to: old, after: error, context)
+        }
+        do throws(StorageError) {
+            // Nothing is left to do, unless another host's growth has failed meanwhile, and has given back the space of both.
+            _ = try await reserve(old..<new, of: file, context)
+        } catch {
+            throw error.adding(
+                cause: StorageError(
+                    error.code,
+                    "'\(source.uri(of: name))' has \(new) bytes, of which some may have no space: refresh the pool",
+                    subject: .volume(name.printable)))
+        }
     }
 
     /// Has space and length piece by piece, where there can be no space behind the end of a file.

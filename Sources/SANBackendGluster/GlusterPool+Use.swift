@@ -3,16 +3,30 @@ import SANImages
 package import SANModel
 
 extension GlusterPool: ImageFilePool {
-    /// It is told by the time of the last write, as bricks don't tell reading from writing, and a golden image is open for as long as a guest stands
-    /// on it.
-    ///
-    /// That of a sharded file doesn't tell of all its pieces, so that one mustn't be open at all.
     package func readSteadily<Value: Sendable>(
         _ volume: Volume, in context: OperationContext, _ read: () async throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
-        guard let before = try await lastWrite(to: volume, context) else {
+        try await readSteadily(volume, restingFor: GlusterPool.clocks, in: context, read)
+    }
+
+    /// Reads an image that nobody writes to meanwhile.
+    ///
+    /// It is told by the time of the last write, as bricks don't tell reading from writing, and a golden image is open for as long as a guest stands
+    /// on it. Where that time can't tell, the image mustn't be open at all: that of a sharded file doesn't tell of all its pieces, and one that another
+    /// client's clock has put ahead is kept by the bricks until later ones come (`posix_set_mdata_xattr`).
+    ///
+    /// - Parameter rest: how long ago the last write must be for its time to tell.
+    func readSteadily<Value: Sendable>(
+        _ volume: Volume, restingFor rest: Duration, in context: OperationContext,
+        _ read: () async throws(StorageError) -> Value
+    ) async throws(StorageError) -> Value {
+        guard let before = try await lastWrite(to: volume, context),
+            before.time < Timestamp(seconds: Timestamp.now.seconds - rest.components.seconds)
+        else {
             try await requireUnused(volume, context)
-            return try await read()
+            let value = try await read()
+            try await requireUnused(volume, context.renewed)
+            return value
         }
         let value = try await read()
         guard try await lastWrite(to: volume, context.renewed) == before else {
@@ -24,9 +38,12 @@ extension GlusterPool: ImageFilePool {
         return value
     }
 
+    /// How far clients' clocks may be apart.
+    private static let clocks = Duration.seconds(600)
+
     private struct LastWrite: Sendable, Equatable {
         var size: UInt64
-        var time: Timestamp?
+        var time: Timestamp
     }
 
     /// - Returns: nil for a sharded file.
@@ -35,7 +52,7 @@ extension GlusterPool: ImageFilePool {
         return try await call("the file '\(volume.name.printable)'", context) { connected throws(StorageError) in
             if try connected.isSharded() { return nil }
             let status = try source.openListed(volume, writing: false, on: connected).statusNow()
-            return LastWrite(size: status.size, time: status.timestamps.modification)
+            return status.timestamps.modification.map { LastWrite(size: status.size, time: $0) }
         }
     }
 

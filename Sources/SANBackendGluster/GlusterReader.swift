@@ -107,11 +107,12 @@ struct GlusterReader {
             definition.allocation = ByteCount(status.allocation)
             definition.physical = ByteCount(status.size)
             definition.target.format = raw?.format(of: status.identity, named: nil)
-        } else if status?.kind != .folder, let known = raw?.volume(named: name) {
+        } else if status?.kind != .folder {
             // The status is the link's own, or there is none.
-            file = known.file
-            definition.physical = known.definition.physical
-            definition.target.format = known.definition.target.format
+            let known = raw?.volume(named: name)
+            file = raw?.file(named: name) ?? file
+            definition.physical = known?.definition.physical
+            definition.target.format = known?.definition.target.format
         }
         return Volume(definition, file: file, problems: [Problem(error.about(.volume, name.printable))])
     }

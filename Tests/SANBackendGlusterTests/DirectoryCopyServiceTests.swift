@@ -8,6 +8,12 @@ import Testing
 
 @testable import SANBackendGluster
 
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Musl
+#endif
+
 /// Volumes of a dir pool that are made from files of a Gluster volume.
 @Suite(.timeLimit(.minutes(10))) struct DirectoryCopyServiceTests {
     private let gluster: GlusterFixture
@@ -108,25 +114,61 @@ import Testing
     }
 
     /// A golden image is open for as long as a guest stands on it; what is written to meanwhile has tables and data of different moments.
-    @Test func `An image that somebody has open is copied, but not where that one writes to it`() async throws {
+    @Test func `An image that is open is read, but not where somebody writes to it, or may have`() async throws {
         let origin = try await put(try await image(), as: "image")
         let open = try #require(try await gluster.opened(["image"]).first)
-        for format in [VolumeFormat.qcow2, .raw] { _ = try await make("golden-\(format)", format, from: origin) }
-        #expect(try await names() == ["golden-qcow2", "golden-raw"])
-        _ = try await gluster.pool.createVolume(
-            VolumeRequest(GlusterFixture.definition("golden", nil, format: .qcow2), origin: origin),
-            in: GlusterFixture.context())
-        #expect(try LocalEnds.read(gluster.onBrick("golden")) == LocalEnds.read(FilePath(local("image"))))
+        // Written moments ago: a clock that is ahead would hide what is written now.
+        for format in [VolumeFormat.qcow2, .raw] {
+            #expect(await refusal { try await make("copy", format, from: origin) }?.code == .busy)
+        }
+        let (pool, context) = (gluster.pool, GlusterFixture.context())
+        let read = try await pool.readSteadily(origin.volume, restingFor: .seconds(-60), in: context) {
+            () async throws(StorageError) in 1
+        }
+        #expect(read == 1)
         let error = await #expect(throws: StorageError.self) {
-            try await gluster.pool.readSteadily(origin.volume, in: GlusterFixture.context()) {
+            try await pool.readSteadily(origin.volume, restingFor: .seconds(-60), in: context) {
                 () async throws(StorageError) in
-                try await gluster.pool.call("a test", GlusterFixture.context()) { _ throws(StorageError) in
+                try await pool.call("a test", context) { _ throws(StorageError) in
                     try open.write(TransferBuffer(count: 1), 0..<1, at: 1 << 20)
                     try open.sync()
                 }
             }
         }
         #expect(error?.code == .busy && error?.message.contains("written to while it was read") == true)
+        #expect(try await names().isEmpty)
+    }
+
+    @Test func `An image of a dir pool isn't copied or converted while it is written to`() async throws {
+        let image = try await image()
+        let origin = VolumeRequest.Origin(
+            volume: try await make("image", .qcow2, from: put(image, as: "image")), pool: pool)
+        let file = folder.appending("image")
+        let error = await #expect(throws: StorageError.self) {
+            try await pool.readSteadily(origin.volume, in: GlusterFixture.context()) { () async throws(StorageError) in
+                do {
+                    let end = try FileDescriptor.open(file, .writeOnly)
+                    try end.closeAfter { _ = try end.writeAll(toAbsoluteOffset: 1 << 16, [1]) }
+                } catch {
+                    throw StorageError(.hostFailure, "\(error)")
+                }
+            }
+        }
+        #expect(error?.code == .busy)
+        let lock = try FileDescriptor.open(file, .readWrite)
+        defer { try? lock.close() }
+        // As QEMU says that it writes (block/file-posix.c).
+        var range = flock(
+            l_type: Int16(F_RDLCK), l_whence: Int16(SEEK_SET), l_start: 101, l_len: 1, l_pid: 0)
+        #expect(fcntl(lock.rawValue, 37, &range) == 0)  // F_OFD_SETLK
+        for format in [VolumeFormat.qcow2, .raw] {
+            let refused = await #expect(throws: StorageError.self) {
+                let request = VolumeRequest(GlusterFixture.definition("torn", nil, format: format), origin: origin)
+                _ = try await gluster.pool.createVolume(request, in: GlusterFixture.context())
+            }
+            #expect(refused?.code == .busy, "\(format)")
+        }
+        #expect(try await gluster.snapshot().volumes.map(\.name) == ["image"])
     }
 
     @Test func `An encrypted image is copied as it is, and not converted`() async throws {

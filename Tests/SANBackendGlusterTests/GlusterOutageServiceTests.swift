@@ -247,6 +247,15 @@ import Testing
         #expect(broken?.problems.first?.code == .unavailable)
         #expect(broken?.definition.target.format == .raw && broken?.file == listed.file)
         #expect(broken?.definition.physical == 4096)
+        // Another file of the name of an image that can't be looked at mustn't be taken for it.
+        var image = listed
+        (image.definition.name, image.definition.target.format) = ("image", .qcow2)
+        let last = image
+        let unseen = try await withUninterruptedThread(named: "test") { () throws(StorageError) in
+            var reader = GlusterReader(volume: volume, source: source, raw: RawFiles { [last] })
+            return reader.volume(of: .init(name: Array("image".utf8), status: nil, object: nil))
+        }
+        #expect(unseen?.problems.isEmpty == false && unseen?.file == image.file)
     }
 
     @Test func `A hung server is left for the next one in time`() async throws {

@@ -291,6 +291,9 @@ struct VolumeCommandTests {
         #expect(outcome.code == 70)
         #expect(outcome.errors.contains("caused by: \(target) holds the first 8 bytes only\n"))
         #expect(try lab.read(target) == "12345678")
+        lab.storage.state.withLock { $0.contents["unit:0:0:1"] = [] }
+        let begun = try lab.file("begun", "")
+        #expect(try await lab.run("volume download unit:0:0:1 \(begun)").errors.contains("\(begun) is empty\n"))
         #expect(try await lab.run("volume upload unit:0:0:1 /nonexistent").code == 66)
         #expect(try await lab.run("volume upload unit:0:0:1 \(lab.folder.path)").code == 64)
     }

@@ -57,7 +57,15 @@ struct FileGrowth {
         }
         try requireLength(old)
         // Never ftruncate: another host may have made it longer than that by now.
-        return try file.reserve(wanted - 1, 1, monitor)
+        guard try file.reserve(wanted - 1, 1, monitor) else { return false }
+        // Nothing is left to do, unless another host's growth has failed meanwhile, and has given back the space of both.
+        position = old
+        while position < wanted {
+            let count = min(wanted - position, piece)
+            _ = try file.reserve(position, count, monitor)
+            position += count
+        }
+        return true
     }
 
     /// Has the space and the length piece by piece.

@@ -87,19 +87,37 @@ extension FileVolumes {
             subject: .volume(volume.name.printable))
     }
 
-    /// Reads an image as ``ImageFilePool`` says; QEMU's locks tell who writes.
+    /// Reads an image as ``ImageFilePool`` says; QEMU's locks tell who writes, and the file's time who has written.
     func readSteadily<Value: Sendable>(
         _ volume: Volume, in context: OperationContext, _ read: () async throws(StorageError) -> Value
     ) async throws(StorageError) -> Value {
-        func requireUnused(_ context: OperationContext) async throws(StorageError) {
+        func status(_ context: OperationContext, since before: FileStatus?) async throws(StorageError) -> FileStatus {
             try await blocking(context) { () throws(StorageError) in
-                try self.requireUnused(try openListed(volume, FileFlags.read), volume, forWriting: false)
+                try restingStatus(of: try openListed(volume, FileFlags.read), volume, since: before)
             }
         }
-        try await requireUnused(context)
+        let before = try await status(context, since: nil)
         let value = try await read()
-        try await requireUnused(context.renewed)
+        _ = try await status(context.renewed, since: before)
         return value
+    }
+
+    /// The status of an image that nobody writes to, nor has written to since an earlier one.
+    ///
+    /// - Throws: `busy`.
+    func restingStatus(
+        of file: OpenFile, _ volume: Volume, since before: FileStatus?
+    ) throws(StorageError) -> FileStatus {
+        try requireUnused(file, volume, forWriting: false)
+        let status = try file.status()
+        guard let before else { return status }
+        guard status.size == before.size, status.timestamps.modification == before.timestamps.modification else {
+            throw StorageError(
+                .busy,
+                "'\(volume.name.printable)' was written to while it was read, so what was read is no image: see who uses it, and try again",
+                subject: .volume(volume.name.printable))
+        }
+        return status
     }
 
     /// The image in a volume's file that is open, or in a copy of it.

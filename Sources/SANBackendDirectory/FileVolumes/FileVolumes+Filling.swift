@@ -51,11 +51,11 @@ extension FileVolumes {
                 return copy
             }
             // Tables and data of different moments are no image, and the bytes of a guest are. Shared blocks are all of one moment.
-            let requireRest = { () throws(StorageError) -> Void in
-                if header.hasTables { try files.requireUnused(file, origin, forWriting: false) }
+            var before: FileStatus?
+            let isShared = try FileCopy.copy(file, to: copy, monitor) { () throws(StorageError) in
+                if header.hasTables { before = try files.restingStatus(of: file, origin, since: nil) }
             }
-            let isShared = try FileCopy.copy(file, to: copy, monitor, beforeBytes: requireRest)
-            if !isShared { try requireRest() }
+            if let before { _ = try files.restingStatus(of: file, origin, since: before) }
             // A guest may have changed the header since it was judged, and another host the size; in the copy they can't.
             let (header, status) = try files.image(of: copy, origin)
             try header.refuseExternalData(of: origin)

@@ -110,12 +110,13 @@ final class GlusterFile: Sendable {
     func cutBack(from grown: UInt64, to old: UInt64, _ effect: Effect) throws(StorageError) {
         let size = try lengthNow()
         guard size == grown else {
-            // Whoever has changed it since has the space, or has given it back.
-            if grown == old { return }
-            throw StorageError(
-                .invalidState,
-                "'\(uri.printable)' isn't cut back to \(old) bytes: somebody else has made it \(size) since it grew to \(grown)",
-                subject: .path(uri.printable))
+            // Whoever has cut it has given back the space behind its end.
+            if grown == old, size < old { return }
+            let what =
+                grown == old
+                ? "may keep space behind its end, as somebody else has made it \(size) bytes long meanwhile"
+                : "isn't cut back to \(old) bytes: somebody else has made it \(size) since it grew to \(grown)"
+            throw StorageError(.invalidState, "'\(uri.printable)' \(what)", subject: .path(uri.printable))
         }
         try effect.begin()
         try truncate(to: old)

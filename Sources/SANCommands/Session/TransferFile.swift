@@ -16,6 +16,7 @@ struct TransferFile: Sendable {
     let isStandardOutput: Bool
     /// Whether zeros that are left out read as zeros: a regular file that was just emptied, not a device with old data.
     let mayHaveHoles: Bool
+    private let isRegular: Bool
     private let isOurs: Bool
     private let contents: Contents
 
@@ -85,6 +86,7 @@ struct TransferFile: Sendable {
             descriptor: descriptor, isSeekable: (isRegular || kind == S_IFBLK) && isAtStart && !appends, name: name)
         contents = Contents(areKept: isRegular && isOurs && status.st_size > 0)
         mayHaveHoles = isRegular && isAtStart && !appends && (isOurs || status.st_size == 0)
+        self.isRegular = isRegular
         self.isOurs = isOurs
         self.isStandardOutput = isStandardOutput
     }
@@ -125,8 +127,10 @@ struct TransferFile: Sendable {
         let left =
             if contents.areKept.load(ordering: .relaxed) {
                 "is as it was"
+            } else if done == 0, isStandardOutput {
+                "got nothing"
             } else if done == 0 {
-                isStandardOutput ? "got nothing" : "is empty"
+                isRegular ? "is empty" : "may have been written to in part"
             } else {
                 "\(isStandardOutput ? "got" : "holds") the first \(done.bytes) bytes only"
             }
