@@ -4,6 +4,7 @@ import SANHost
 import SANModel
 import SANTestSupport
 import Synchronization
+import Testing
 
 @testable import SANBackendRBD
 
@@ -180,12 +181,41 @@ struct RBDFixture {
 
     func rbd(_ verb: String, _ rest: String...) async throws {
         let cluster = cluster
-        try await withThread {
-            switch rest.count {
-            case 1: _ = try cluster.rbd(verb, rest[0])
-            case 2: _ = try cluster.rbd(verb, rest[0], rest[1])
-            case 3: _ = try cluster.rbd(verb, rest[0], rest[1], rest[2])
-            default: _ = try cluster.rbd(verb, rest[0], rest[1], rest[2], rest[3])
+        try await withThread { _ = try cluster.rbd(words: [verb] + rest) }
+    }
+
+    /// Runs the first command of `rbd` that a message names.
+    func follow(_ message: String?) async throws {
+        let command = try #require(message?.firstMatch(of: /'rbd ([^']+)'/)).output.1
+        let (cluster, words) = (cluster, command.split(separator: " "))
+        try await withThread { _ = try cluster.rbd(words: words.map(String.init)) }
+    }
+
+    /// Gives the trash an entry, as `trash_add` of the class leaves it, whatever else there is of the image.
+    func addEntry(
+        _ id: String, named name: String, source: UInt8 = 0, _ state: TrashObject.State, in pool: RBDPool
+    ) async throws -> TrashedVolume {
+        let key = [UInt8].ceph(id)
+        let fields = [source] + [UInt8].ceph(name) + .ceph(0 as UInt64) + .ceph(0 as UInt64) + [state.rawValue]
+        let input = key + [2, 1] + [UInt8].ceph(UInt64(fields.count)).prefix(4) + fields
+        let connection = try await pool.connections.connection(to: pool.source, in: context())
+        let added = try await withThread {
+            _ = connection.askTrash(ClassCalls.Call(method: "trash_remove", input: key, limit: 16))
+            return connection.askTrash(ClassCalls.Call(method: "trash_add", input: input, limit: 16)).result
+        }
+        #expect(added == 0)
+        var entry = TrashedVolume(id: id, name: name)
+        entry.source = source == 3 ? "removing" : "user"
+        return entry
+    }
+
+    /// The state of an entry of the trash; nil where there is none.
+    func state(of trashed: TrashedVolume, in pool: RBDPool) async throws -> TrashObject.State? {
+        let connection = try await pool.connections.connection(to: pool.source, in: context())
+        return try await withThread {
+            let outcome = connection.askTrash(TrashObject.entryCall(trashed.id))
+            return try (outcome.answers.first ?? nil).flatMap { answer in
+                outcome.result < 0 ? nil : try TrashObject.state(answer)
             }
         }
     }

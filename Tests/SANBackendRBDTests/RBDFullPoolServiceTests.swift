@@ -79,6 +79,25 @@ import Testing
         }
     }
 
+    @Test("an image that a killed restore has brought back stays marked when another name for it is refused room")
+    func leavesRestoresMarked() async throws {
+        let place = "full-\(fixture.namespace)"
+        try await make(place)
+        try await fixture.withPool(fixture.definition(of: place)) { pool in
+            let context = fixture.context()
+            let live = try await fixture.create("b", 4 << 20, in: pool)
+            let id = try #require(live.image?.id)
+            let trashed = try await fixture.addEntry(id, named: "v", .restoring, in: pool)
+            try await fill(place)
+            let refused = await refusal { _ = try await pool.restore(trashed, as: "v", in: context) }
+            #expect(refused?.message.contains("at its quota") == true && refused?.causes.isEmpty == true)
+            #expect(try await fixture.state(of: trashed, in: pool) == .restoring)
+            let kept = await refusal { try await pool.purge(trashed, isForced: true, in: context) }
+            #expect(kept?.code == .invalidState && kept?.message.contains("is listed as 'b'") == true)
+            #expect(try await pool.refresh(in: context).volumes.map(\.image) == [live.image])
+        }
+    }
+
     @Test("the first image that is moved to the trash of a pool at its quota gets there")
     func movesToTrash() async throws {
         let place = "full-\(fixture.namespace)"

@@ -135,12 +135,13 @@ import Testing
                 try await pool.purge(trashed, isForced: false, in: context)
             }
             #expect(busy?.code == .busy && busy?.causes.count == 1)
-            #expect(busy?.causes.first?.message.contains("'rbd trash restore --image-id \(trashed.id)'") == true)
             #expect(try await withThread { try connection.isPurgeNoted(on: trashed) })
             // And locks nobody out: the image is whole, and librbd restores it.
             let (cluster, id, spec) = (fixture.cluster, trashed.id, fixture.spec("used"))
-            try await fixture.rbd(
-                "trash", "restore", "--pool=rbd", "--namespace=\(fixture.namespace)", "--image-id=\(id)")
+            let message = busy?.causes.first?.message
+            try await fixture.follow(message)
+            #expect(message?.contains("'rbd image-meta list \(spec)'") == true)
+            #expect(message?.contains("'rbd image-meta remove \(spec) NOTE'") == true)
             let keys = try await withThread { try cluster.rbd("image-meta", "list", spec) }
             let key = try #require(keys.firstMatch(of: /sanctl\.purge\.[0-9a-f]+\.[0-9a-f]+/)).output
             #expect(key.hasPrefix("sanctl.purge.\(id)."))
@@ -223,16 +224,13 @@ import Testing
             try await set(.moving)
             try await pool.purge(trashed, isForced: false, in: context)
             #expect(try await pool.trash(in: context).isEmpty)
-            // As `trash_add` of the class leaves it, before the image loses its name.
+            // Before the image loses its name; it was renamed since, and another one has that name.
             let listed = try await fixture.create("listed", 4 << 20, in: pool)
-            let entry = TrashedVolume(id: try #require(listed.image?.id), name: "listed")
-            let name = [UInt8].ceph(UInt64(6)).prefix(4) + Array("listed".utf8)
-            let fields = [0] + name + .ceph(0 as UInt64) + .ceph(0 as UInt64) + [TrashObject.State.moving.rawValue]
-            let input = [UInt8].ceph(entry.id) + [2, 1] + [UInt8].ceph(UInt64(fields.count)).prefix(4) + fields
-            let added = try await withThread {
-                connection.askTrash(ClassCalls.Call(method: "trash_add", input: input, limit: 16)).result
-            }
-            #expect(added == 0)
+            let id = try #require(listed.image?.id)
+            let entry = try await fixture.addEntry(id, named: "listed", .moving, in: pool)
+            try await fixture.rbd("rename", fixture.spec("listed"), fixture.spec("renamed"))
+            let other = try await fixture.create("listed", 4 << 20, in: pool)
+            var message: String?
             for refused in [
                 await #expect(
                     throws: StorageError.self, performing: { _ = try await pool.restore(entry, as: "w", in: context) }),
@@ -241,10 +239,83 @@ import Testing
                     performing: { try await pool.purge(entry, isForced: true, in: context) }),
             ] {
                 #expect(refused?.code == .invalidState)
-                #expect(refused?.message.contains("'rbd trash move \(fixture.spec("listed"))'") == true)
+                #expect(refused?.message.contains("'rbd trash move \(fixture.spec("renamed"))'") == true)
+                message = refused?.message
             }
-            try await fixture.rbd("trash", "move", fixture.spec("listed"))
-            #expect(try await pool.restore(entry, as: "listed", in: context).image == listed.image)
+            try await fixture.follow(message)
+            #expect(try await pool.refresh(in: context).volumes.map(\.image) == [other.image])
+            #expect(try await pool.restore(entry, as: "back", in: context).image == listed.image)
+        }
+    }
+
+    @Test("an image that a killed restore has brought back isn't purged, whatever another restore of it did")
+    func sparesWhatIsListed() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let live = try await fixture.create("b", 4 << 20, in: pool)
+            try await Transfers.upload([1, 2, 3], to: live, of: pool, fixture)
+            _ = try await fixture.create("v", 4 << 20, in: pool)
+            let id = try #require(live.image?.id)
+            let trashed = try await fixture.addEntry(id, named: "v", .restoring, in: pool)
+            func purge() async -> StorageError? {
+                await #expect(throws: StorageError.self) {
+                    try await pool.purge(trashed, isForced: true, in: context)
+                }
+            }
+            let first = await purge()
+            #expect(first?.code == .invalidState && first?.message.contains("is listed as 'b'") == true)
+            #expect(await code { _ = try await pool.restore(trashed, as: "v", in: context) } == .alreadyExists)
+            #expect(try await fixture.state(of: trashed, in: pool) == .normal)
+            let second = await purge()
+            #expect(second?.code == .invalidState && second?.message.contains("is listed as 'b'") == true)
+            let connection = try await pool.connections.connection(to: pool.source, in: context)
+            #expect(try await withThread { try !connection.isPurgeNoted(on: trashed) })
+            try await fixture.follow(second?.message)
+            #expect(try await pool.trash(in: context).isEmpty)
+            let back = try #require(try await pool.refresh(in: context).volumes.first { $0.name == "b" })
+            #expect(back.image == live.image)
+            #expect(try await Transfers.download(back, of: pool, fixture).prefix(3) == [1, 2, 3])
+        }
+    }
+
+    @Test("a deletion whose taking back was killed goes on, but not where the image has a name again")
+    func deletesWhatWasTakenBack() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            let trashed = try await pool.moveToTrash(volume, keeping: .zero, in: context)
+            let left = try await fixture.addEntry(trashed.id, named: "v", source: 3, .restoring, in: pool)
+            #expect(try await pool.deleteVolume(volume, deletingSnapshots: false, in: context).isChanged)
+            #expect(try await fixture.state(of: left, in: pool) == nil)
+            let live = try await fixture.create("b", 4 << 20, in: pool)
+            let id = try #require(live.image?.id)
+            let listed = try await fixture.addEntry(id, named: "v", source: 3, .restoring, in: pool)
+            let refused = await #expect(throws: StorageError.self) {
+                try await pool.purge(listed, isForced: true, in: context)
+            }
+            #expect(refused?.code == .invalidState && refused?.message.contains("as 'b'") == true)
+            await #expect(throws: (any Error).self) { try await fixture.follow(refused?.message) }
+            try await pool.purge(listed, isForced: true, in: context)
+            #expect(try await pool.refresh(in: context).volumes.isEmpty)
+        }
+    }
+
+    @Test("what is left of an image is freed of its snapshots by the command that the refusal names")
+    func namesWhatFrees() async throws {
+        try await fixture.withPool { pool in
+            let context = fixture.context()
+            let volume = try await fixture.create("v", 4 << 20, in: pool)
+            _ = try await pool.createSnapshot("s", of: volume, in: context)
+            try await fixture.rbd("trash", "move", fixture.spec("v"))
+            let id = try #require(volume.image?.id)
+            let left = try await fixture.addEntry(id, named: "v", source: 3, .normal, in: pool)
+            let refused = await #expect(throws: StorageError.self) {
+                try await pool.purge(left, isForced: true, in: context)
+            }
+            #expect(refused?.code == .busy)
+            try await fixture.follow(refused?.message)
+            try await pool.purge(left, isForced: true, in: context)
+            #expect(try await fixture.state(of: left, in: pool) == nil)
         }
     }
 

@@ -139,7 +139,10 @@ public final class CephCluster: Sendable {
 
     /// Runs `rbd`, as the administrator.
     @discardableResult
-    public func rbd(_ arguments: String...) throws -> String {
+    public func rbd(_ arguments: String...) throws -> String { try rbd(words: arguments) }
+
+    @discardableResult
+    public func rbd(words arguments: [String]) throws -> String {
         try CephCluster.run(["/usr/bin/rbd", "-c", folder.appending("ceph.conf").string] + arguments, folder)
     }
 

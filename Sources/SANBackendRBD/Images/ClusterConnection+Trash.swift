@@ -81,7 +81,7 @@ extension ClusterConnection {
         if try isPurgeNoted(on: trashed) {
             throw StorageError(
                 .invalidState,
-                "A purge of the image '\(shown)' in the trash was begun, and it may lack data: purge it, or look at it after 'rbd trash restore'",
+                "A purge of the image '\(shown)' in the trash was begun, and it may lack data: purge it, or look at it after 'rbd trash restore \(source.options(for: trashed.id))'",
                 subject: .volume(shown))
         }
         let result = unsafe CephLibrary.functions.rbd_trash_restore(ioContext, trashed.id, name)
@@ -121,13 +121,7 @@ extension ClusterConnection {
                 subject: .volume(shown))
         }
         // Before a note is set, which an image that is in use by now would keep.
-        let state = try settledState(of: trashed)
-        guard state != .restoring else {
-            throw StorageError(
-                .invalidState,
-                "A restore of the image '\(shown)' in the trash was begun: end that first, by restoring it again under the same name",
-                subject: .volume(shown))
-        }
+        let state = try stateToPurge(of: trashed)
         let wasNoted = try isPurgeNoted(on: trashed)
         let wasBegun = state == .removing || wasNoted
         try call.proceed(
@@ -161,7 +155,7 @@ extension ClusterConnection {
         let isBegun = !isUnbegun && (wasBegun || call.hasBegun)
         if !isBegun || errno == .canceled { call.leavesNothing() }
         var error = purgeFailure(result, of: trashed)
-        if isUnbegun, wasNoted { error = error.adding(cause: PurgeNote.remains(on: trashed)) }
+        if isUnbegun, wasNoted { error = error.adding(cause: PurgeNote.remains(on: trashed, in: source)) }
         do throws(StorageError) {
             if isBegun { try refuseRestore(of: trashed) }
             if !call.hasBegun { try remove(note, from: trashed) }
@@ -174,6 +168,7 @@ extension ClusterConnection {
     private func purgeFailure(_ result: Int32, of trashed: TrashedVolume) -> StorageError {
         let shown = trashed.name.printable
         let isLeftover = trashed.isLeftover
+        let options = source.options(for: trashed.id)
         func failure(_ code: StorageError.Code, _ message: String) -> StorageError {
             StorageError(code, message, subject: .volume(shown))
         }
@@ -188,7 +183,7 @@ extension ClusterConnection {
         case .directoryNotEmpty where isLeftover:
             return failure(
                 .busy,
-                "What is left of the image '\(shown)' has snapshots: delete them first, with 'rbd snap purge --image-id \(trashed.id.printable)'"
+                "What is left of the image '\(shown)' has snapshots: delete them first, with 'rbd snap purge \(options)'"
             )
         case .tooManyLinks where isLeftover:
             return failure(

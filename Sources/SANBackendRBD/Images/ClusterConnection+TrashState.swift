@@ -42,16 +42,58 @@ extension ClusterConnection {
     /// Whoever still is at it finds that done.
     private func endMove(of trashed: TrashedVolume) throws(StorageError) {
         let shown = trashed.name.printable
-        var isListed = try imageIDs(of: trashed.name).contains(trashed.id)
-        try imageNames(of: [trashed.id], pool: poolID) { _, _ in isListed = true }
-        guard !isListed else {
+        if let listed = try listedName(of: trashed) {
             let verb = trashed.isLeftover ? "rm" : "trash move"
             throw StorageError(
                 .invalidState,
-                "The move of the image '\(shown)' to the trash hasn't ended: 'rbd \(verb) \(source.path(of: shown))' ends one that was stopped",
+                "The move of the image '\(shown)' to the trash hasn't ended: 'rbd \(verb) \(source.path(of: listed.printable))' ends one that was stopped",
                 subject: .volume(shown))
         }
         try set(.normal, formerly: .moving, of: trashed, "end the move of the image '\(shown)' to the trash")
+    }
+
+    /// The name that an image in the trash has all the same, as a move there or a restore was stopped; it may have been renamed by then.
+    private func listedName(of trashed: TrashedVolume) throws(StorageError) -> String? {
+        var listed: String?
+        try imageNames(of: [trashed.id], pool: poolID) { _, name in listed = name }
+        guard listed == nil else { return listed }
+        return try imageIDs(of: trashed.name).contains(trashed.id) ? trashed.name : nil
+    }
+
+    /// The state of what is to be purged, once what was killed before its last step has ended.
+    ///
+    /// - Throws: `not_found` for an entry that is gone, `invalid_state` where its image is listed, or is being restored.
+    func stateToPurge(of trashed: TrashedVolume) throws(StorageError) -> TrashObject.State? {
+        let state = try settledState(of: trashed)
+        let shown = trashed.name.printable
+        // librbd calls an entry whole again where a restore under another name is refused, whatever a former one has done.
+        let listed = try listedName(of: trashed)
+        if trashed.isLeftover {
+            guard state == .restoring else { return state }
+            guard let listed else {
+                // Nobody restores what a deletion has left, but librbd itself where it takes the deletion back.
+                try set(.normal, formerly: .restoring, of: trashed, "go on with the deletion of the image '\(shown)'")
+                return .normal
+            }
+            throw StorageError(
+                .invalidState,
+                "The deletion of the image '\(shown)' was taken back in part, and it is listed as '\(listed.printable)': delete it again after 'rbd rm \(source.path(of: listed.printable))', which fails",
+                subject: .volume(shown))
+        }
+        if let listed {
+            let options = "\(source.options(for: trashed.id)) --image \(listed.printable)"
+            throw StorageError(
+                .invalidState,
+                "The image '\(shown)' in the trash is listed as '\(listed.printable)', as a restore or move of it hasn't ended: restore it as '\(listed.printable)', with 'rbd trash restore \(options)'",
+                subject: .volume(shown))
+        }
+        guard state != .restoring else {
+            throw StorageError(
+                .invalidState,
+                "A restore of the image '\(shown)' in the trash was begun: end that first, by restoring it again under the same name",
+                subject: .volume(shown))
+        }
+        return state
     }
 
     /// Has librbd restore no more what lacks objects.
@@ -61,8 +103,10 @@ extension ClusterConnection {
     }
 
     /// Takes back a restore that was refused room for the object of its name: librbd leaves the entry marked, and doesn't delete it then.
+    ///
+    /// An image that has a name, as another restore of it was stopped, stays marked: it would be deleted.
     func takeBackRestore(of trashed: TrashedVolume, as name: String) throws(StorageError) {
-        guard try !imageIDs(of: name).contains(trashed.id) else { return }
+        guard try !imageIDs(of: name).contains(trashed.id), try listedName(of: trashed) == nil else { return }
         try set(
             .normal, formerly: .restoring, of: trashed,
             "take back the restore of the image '\(trashed.name.printable)'")

@@ -43,11 +43,12 @@ struct PurgeNote: Sendable, Hashable {
     }
 
     /// What a purge that was refused says of another one's note, which may be under way, and isn't taken back for that.
-    static func remains(on trashed: TrashedVolume) -> StorageError {
+    static func remains(on trashed: TrashedVolume, in source: RBDSource) -> StorageError {
         let (shown, id) = (trashed.name.printable, trashed.id.printable)
+        let (options, path) = (source.options(for: trashed.id), source.path(of: shown))
         return StorageError(
             .invalidState,
-            "Another purge of the image '\(shown)' is noted, for which sanctl doesn't restore it: where none is under way, restore it with 'rbd trash restore --image-id \(id)', and take off the notes '\(prefix(id))…' with 'rbd image-meta remove'",
+            "Another purge of the image '\(shown)' is noted, for which sanctl doesn't restore it: where none is under way, restore it with 'rbd trash restore \(options)', and take off each note '\(prefix(id))…' that 'rbd image-meta list \(path)' shows with 'rbd image-meta remove \(path) NOTE'",
             subject: .volume(shown))
     }
 }

@@ -77,6 +77,12 @@ struct RBDSource: Sendable, Hashable {
         namespace.isEmpty ? "\(pool)/\(image)" : "\(pool)/\(namespace)/\(image)"
     }
 
+    /// Where `rbd` finds an image by its id, for messages: `--pool POOL --namespace NAMESPACE --image-id ID`.
+    func options(for id: String) -> String {
+        let place = namespace.isEmpty ? "--pool \(pool)" : "--pool \(pool) --namespace \(namespace)"
+        return "\(place) --image-id \(id)".printable
+    }
+
     /// `POOL` or `POOL/NAMESPACE`, for messages.
     var place: String { (namespace.isEmpty ? pool : "\(pool)/\(namespace)").printable }
 }
